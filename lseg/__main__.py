@@ -1,0 +1,5 @@
+"""`python -m lseg` is the `lseg` command."""
+
+from lseg.cli import script
+
+script()

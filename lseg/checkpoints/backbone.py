@@ -1,0 +1,52 @@
+"""Initial weights of the image encoder, from timm's hub or from a file in timm's layout."""
+
+from pathlib import Path
+
+import timm
+import torch
+from timm.models import load_state_dict
+from torch import nn
+
+from lseg.config import TrunkConfig
+from lseg.errors import CheckpointError
+from lseg.models.backbones import Backbone
+from lseg.models.build import build_backbone
+from lseg.paths import resolve_data_path
+
+
+def pretrained_backbone(config: TrunkConfig, source: str) -> Backbone:
+    """The backbone of `config` with pretrained weights.
+
+    Args:
+        config: Which backbone.
+        source: `timm` (downloads timm's own weights), or a file with a state dict in timm's layout;
+            relative paths are looked up under LSEG_DATA first.
+
+    Raises:
+        CheckpointError: If the file is missing, or does not fit, naming the first wrong key.
+    """
+    if source == "timm":
+        return build_backbone(config, pretrained=True)
+    path = resolve_data_path(source)
+    _check(config, path)
+    return build_backbone(config, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
+
+
+def _check(config: TrunkConfig, path: Path) -> None:
+    """Timm loads feature extractors without insisting on every key; we do, except for the head."""
+    if not path.is_file():
+        raise CheckpointError(f"backbone_weights: no such file {path}; give a path, or 'timm'")
+    try:
+        weights = load_state_dict(str(path))
+    except Exception as error:  # any of pickle's, zip's and safetensors' errors
+        raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
+    with torch.device("meta"):
+        net: nn.Module = timm.create_model(
+            config.backbone, **{**config.backbone_options, "num_classes": 0}
+        )
+    for name, tensor in net.state_dict().items():
+        if name not in weights:
+            raise CheckpointError(f"{path} is not for {config.backbone}: it lacks {name!r}")
+        given, wanted = tuple(weights[name].shape), tuple(tensor.shape)
+        if given != wanted and "pos_embed" not in name:  # timm resamples positions
+            raise CheckpointError(f"{path}: {name!r} has shape {given}, expected {wanted}")

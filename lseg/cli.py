@@ -1,0 +1,164 @@
+"""The `lseg` command. Heavy imports happen inside the commands, so that `--help` is immediate."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import lseg
+from lseg.errors import LSegError
+
+Handler = Callable[[argparse.Namespace], None]
+
+TRAINING = {
+    "fit": "train a network (Lightning; --config FILE, --help for every option)",
+    "validate": "figures of a checkpoint on the validation sets of a configuration",
+    "test": "figures of a checkpoint on the test sets of a configuration",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code: 2 after an error that the user can mend."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given and given[0] in TRAINING:
+            from lseg.training.cli import main as train
+
+            train(given[0], given[1:])
+        else:
+            options = build_parser().parse_args(given)
+            options.handler(options)
+    except LSegError as error:
+        print(f"lseg: {_message(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lseg: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of everything but the training commands, which it only lists."""
+    parser = argparse.ArgumentParser(
+        "lseg", description="Language-driven semantic segmentation: any labels, any picture."
+    )
+    parser.add_argument("--version", action="version", version=f"lseg {lseg.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, text in TRAINING.items():
+        commands.add_parser(name, help=text, add_help=False)
+    _add_predict(commands)
+    _add_embed(commands)
+    _add_evaluate(commands)
+    _add_data(commands)
+    return parser
+
+
+def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("predict", help="label maps and overlays of pictures")
+    _add_images(parser)
+    parser.add_argument(
+        "--labels", required=True,
+        help='labels between commas ("sky,road|street,other"), or a text file with one a line',
+    )  # fmt: skip
+    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    parser.set_defaults(handler=_predict)
+
+
+def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("embed", help="pixel embeddings of pictures, as files")
+    _add_images(parser)
+    parser.add_argument("--format", default="npy", choices=["npy", "safetensors", "pt"])
+    parser.add_argument("--dtype", default="float16", choices=["float16", "float32"])
+    parser.add_argument("--raw", action="store_true", help="keep the embeddings' own norms")
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    parser.set_defaults(handler=_embed)
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, folders or patterns")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the results")
+    _add_model(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint", default="tiny", metavar="MODEL",
+        help="model folder, Hub id, .ckpt of a training, or 'tiny' (the embedded model, default)",
+    )  # fmt: skip
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; default auto")
+    parser.add_argument(
+        "--text-table", metavar="FILE", help="label-embedding table instead of the text encoder"
+    )
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("evaluate", help="mIoU and pixel accuracy on a data set")
+    _add_data_set(parser)
+    _add_model(parser)
+    parser.add_argument("--split", default="val", help="list of pictures; default val")
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    parser.add_argument("--window", type=_whole, help="sliding window of this size in pixels")
+    parser.add_argument("--workers", type=_whole, default=0, help="processes that read pictures")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the figures")
+    parser.set_defaults(handler=_evaluate)
+
+
+def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("data", help="verify a data set")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    check = actions.add_parser("check", help="report what is missing or corrupt")
+    _add_data_set(check)
+    check.add_argument("--split", nargs="+", default=["train", "val"])
+    check.set_defaults(handler=_data_check)
+
+
+def _add_data_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", required=True, choices=["pairs"], help="kind of the data set")
+    parser.add_argument("--data-root", required=True, help="its folder")
+    parser.add_argument("--prompts", metavar="FILE.json", help="class name -> label to ask for")
+    parser.add_argument("--ignore-index", type=_whole, default=255, help="mask value left out")
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from lseg.commands.pictures import predict
+
+    predict(options)
+
+
+def _embed(options: argparse.Namespace) -> None:
+    from lseg.commands.pictures import embed
+
+    embed(options)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from lseg.commands.datasets import evaluate
+
+    evaluate(options)
+
+
+def _data_check(options: argparse.Namespace) -> None:
+    from lseg.commands.datasets import check
+
+    check(options)
+
+
+def _message(error: LSegError) -> str:
+    """The error's own words, also where a worker process has wrapped them in its traceback."""
+    return str(error).rsplit("lseg.errors.", 1)[-1].removeprefix(f"{type(error).__name__}: ").strip()
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is negative")
+    return value
+
+
+def script() -> None:
+    """Entry point of the installed `lseg` command."""
+    sys.exit(main())

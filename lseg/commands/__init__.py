@@ -1,0 +1,1 @@
+"""What the commands of `lseg` do, once their options are parsed."""

@@ -1,0 +1,59 @@
+"""`lseg evaluate` and `lseg data check`: whole data sets."""
+
+import argparse
+
+from tqdm import tqdm
+
+from lseg.commands.model import model_from
+from lseg.data.pairs import PairsDataset, find_problems
+from lseg.errors import DataError
+from lseg.evaluation.inference import InferenceConfig
+from lseg.evaluation.semantic import evaluate as evaluate_data
+from lseg.evaluation.semantic import scores_to_json
+from lseg.files import write_json
+from lseg.report import print_scores, versions
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Prints IoU of every class, mIoU and pixel accuracy, and writes them as JSON."""
+    data = data_set(options, options.split)
+    config = InferenceConfig(options.size, tuple(options.scales), options.flip, options.window)
+    model = model_from(options)
+    scores = evaluate_data(model, data, config, workers=options.workers, progress=tqdm)
+    figures = scores_to_json(scores, data.classes)
+    title = f"{options.checkpoint} on {options.data_root} {options.split}, {len(data)} pictures"
+    print_scores(title, figures)
+    if options.out is not None:
+        details = {
+            "options": {
+                key: str(value) for key, value in vars(options).items() if key != "handler"
+            },
+            "labels": dict(zip(data.classes, data.labels, strict=True)),
+            "network": model.config.to_dict(),
+            "versions": versions(),
+        }
+        write_json(options.out, {**figures, **details})
+        print(f"written to {options.out}")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Lists what is wrong with a data set.
+
+    Raises:
+        DataError: If anything is.
+    """
+    problems: list[str] = []
+    for split in options.split:
+        data = data_set(options, split)
+        found = find_problems(data)
+        print(f"{split}: {len(data)} pictures, {len(found)} problem(s)")
+        problems += found
+    for problem in problems:
+        print(f"  {problem}")
+    if problems:
+        raise DataError(f"{len(problems)} problem(s) in {options.data_root}")
+
+
+def data_set(options: argparse.Namespace, split: str) -> PairsDataset:
+    """The data set that `--dataset`, `--data-root` and the rest describe."""
+    return PairsDataset(options.data_root, split, options.ignore_index, options.prompts)

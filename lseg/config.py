@@ -1,0 +1,184 @@
+"""Typed configuration of a network: everything needed to rebuild it, and nothing else."""
+
+import dataclasses
+import difflib
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from lseg.errors import ConfigError
+
+Readout = Literal["ignore", "add", "project"]
+Block = Literal["none", "depthwise", "bottleneck"]
+Activation = Literal["relu", "lrelu", "tanh"]
+
+HALF = (0.5, 0.5, 0.5)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class TrunkConfig:
+    """The DPT trunk: backbone, reassemble and fusion (Ranftl et al., ICCV 2021).
+
+    Attributes:
+        backbone: timm model name: a ViT, a ResNet/ViT hybrid, or any network with `features_only`.
+        backbone_options: Further arguments of `timm.create_model` (`depth`, `pad_type`, ...).
+        levels: Where the four feature maps are taken, finest first: block indices of a ViT,
+            `out_indices` of a convolutional net; for a hybrid, two stem stages, then two blocks.
+        level_widths: Channels of each reassembled ViT level (convolutional levels keep their own).
+        readout: What happens to the class token: dropped, added, or concatenated and projected.
+        features: Channels of the fusion blocks.
+        batch_norm: Batch norm in the residual units (segmentation) or none (depth).
+    """
+
+    backbone: str = "vit_large_patch16_384"
+    backbone_options: dict[str, Any] = field(default_factory=dict)
+    levels: tuple[int, int, int, int] = (5, 11, 17, 23)
+    level_widths: tuple[int, int, int, int] = (256, 512, 1024, 1024)
+    readout: Readout = "project"
+    features: int = 256
+    batch_norm: bool = True
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """Where label vectors come from.
+
+    Attributes:
+        model: open_clip model name, `local-dir:FOLDER`, or `tiny` (the embedded CLIP).
+        pretrained: open_clip tag or the path of a weight file; None where `model` implies it.
+        table: A label-embedding table (`.safetensors`) that stands in for the encoder. Relative
+            paths are looked up under the environment variable LSEG_DATA, then here.
+        templates: Prompt templates; `{}` is the label. LSeg uses the bare name.
+    """
+
+    model: str = "ViT-B-32"
+    pretrained: str | None = "openai"
+    table: str | None = None
+    templates: tuple[str, ...] = ("{}",)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes the network's input.
+
+    Attributes:
+        mean: RGB mean that is subtracted from pixel values in [0, 1].
+        std: RGB standard deviation that they are then divided by.
+        size: Length in pixels to which `Segmenter` resizes a picture's shorter side.
+    """
+
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+    size: int = 480
+
+
+@dataclass(frozen=True)
+class LSegConfig:
+    """An LSeg network (Li et al., ICLR 2022). The defaults are the published ViT-L/16.
+
+    Attributes:
+        trunk: Image encoder up to the last fusion block.
+        text: Source of the label vectors.
+        preprocessing: What the image encoder expects.
+        embed_dim: Width C of pixel embeddings and label vectors.
+        logit_scale: Constant factor of the cosine similarity; 1/0.07 in CLIP and LSeg.
+        block: Kind of the spatial regularisation block that works on the logits.
+        block_depth: How often the block is applied.
+        block_activation: Its activation, left out the last time.
+        labels: The label set of the training, for information.
+        description: What the network knows, in words, for information.
+    """
+
+    trunk: TrunkConfig = field(default_factory=TrunkConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    embed_dim: int = 512
+    logit_scale: float = 1 / 0.07
+    block: Block = "none"
+    block_depth: int = 1
+    block_activation: Activation = "relu"
+    labels: tuple[str, ...] = ()
+    description: str = ""
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """A named configuration: vitl16, vitb16, vitb32, hybrid, resnet101 or tiny.
+
+        Raises:
+            ConfigError: If there is no preset of that name.
+        """
+        if name not in PRESETS:
+            raise ConfigError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
+        return cls(**PRESETS[name])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists and numbers, ready for JSON."""
+        return _plain(dataclasses.asdict(self))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ConfigError: If a key is unknown, with the nearest known one.
+        """
+        return _build(cls, values, cls.__name__)
+
+
+_VIT_BASE_WIDTHS = (96, 192, 384, 768)
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "vitl16": {},
+    "vitb16": {
+        "trunk": TrunkConfig("vit_base_patch16_384", {}, (2, 5, 8, 11), _VIT_BASE_WIDTHS),
+    },
+    "vitb32": {
+        "trunk": TrunkConfig("vit_base_patch32_384", {}, (2, 5, 8, 11), _VIT_BASE_WIDTHS),
+    },
+    "hybrid": {
+        "trunk": TrunkConfig("vit_base_r50_s16_384", {}, (0, 1, 8, 11), (256, 512, 768, 768)),
+    },
+    "resnet101": {
+        "trunk": TrunkConfig("resnet101", {}, (1, 2, 3, 4), (256, 512, 1024, 2048), "ignore"),
+        "preprocessing": Preprocessing(IMAGENET_MEAN, IMAGENET_STD),
+    },
+    "tiny": {
+        "trunk": TrunkConfig(
+            "resnet10t", {"channels": [32, 48, 96, 128]}, (1, 2, 3, 4), (32, 48, 96, 128),
+            readout="ignore", features=48,
+        ),
+        "text": TextConfig("tiny", None),
+        "preprocessing": Preprocessing(size=128),
+        "embed_dim": 64,
+    },
+}  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Tuples become lists, all the way down."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _build(cls: Any, values: Any, where: str) -> Any:
+    """A dataclass from plain values, nested dataclasses and tuples included."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be a mapping, got {type(values).__name__}")
+    types = typing.get_type_hints(cls)
+    arguments = {}
+    for key, value in values.items():
+        if key not in types:
+            near = difflib.get_close_matches(key, types, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(types)}"
+            raise ConfigError(f"{where} has no field {key!r}: {hint}")
+        if dataclasses.is_dataclass(types[key]):
+            value = _build(types[key], value, f"{where}.{key}")
+        elif isinstance(value, list):
+            value = tuple(value)
+        arguments[key] = value
+    return cls(**arguments)

@@ -1,0 +1,1 @@
+"""Data sets, labels and what is done to pictures on their way to the network."""

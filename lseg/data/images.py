@@ -1,0 +1,188 @@
+"""Reading pictures and index masks; every way in which a file can be wrong has one clear error."""
+
+from __future__ import annotations
+
+import glob
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from lseg.errors import ImageError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""Which files of a folder are taken for pictures."""
+
+# What Pillow's decoders raise on damaged files.
+_DECODING = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    IndexError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+
+def load_image(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
+    """Return a picture as 8-bit RGB, turned as its EXIF orientation says.
+
+    Palettes and greyscale become RGB, transparency is laid over white, and 16-bit greyscale is
+    scaled from its full range (65535 becomes 255).
+
+    Args:
+        source: A path, a PIL image, or an (H, W, 3) uint8 array in RGB order.
+
+    Raises:
+        ImageError: If the file is missing, unreadable or truncated, or the array is of another
+            type or shape.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _to_rgb(_upright(_decoded(source, "the picture")), "the picture")
+    if isinstance(source, str | Path):
+        return _to_rgb(_upright(_open(Path(source))), str(source))
+    raise ImageError(
+        f"{type(source).__name__} is no picture: give a path, a PIL image, or an (H, W, 3) uint8 "
+        "array in RGB order"
+    )
+
+
+def load_mask(path: str | Path) -> np.ndarray:
+    """Return an index mask, (H, W) uint8: the numbers in the file, never the palette's colours.
+
+    Raises:
+        ImageError: If the file is missing, unreadable, or not an 8-bit single-channel image.
+    """
+    mask = _open(Path(path))
+    if mask.mode not in ("L", "P"):
+        raise ImageError(
+            f"{path} is a mask in mode {mask.mode}; a mask must have one 8-bit channel (mode L or "
+            "P) that holds class indices. Colour-coded masks must be turned into indices first"
+        )
+    return np.array(mask)
+
+
+def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Return the pictures that files, folders and glob patterns name: sorted, each once.
+
+    Of a folder the files with a suffix of `IMAGE_SUFFIXES` are taken, without those of its
+    subfolders (`folder/**` reaches them).
+
+    Raises:
+        ImageError: If a file is missing, or a folder or a pattern holds no picture.
+    """
+    if isinstance(sources, str | Path):
+        sources = [sources]
+    found: set[Path] = set()
+    for source in sources:
+        path = Path(source).expanduser()
+        if path.is_file():  # before the pattern: "[1].jpg" may be a name
+            found.add(path)
+            continue
+        if path.is_dir():
+            candidates = list(path.iterdir())
+        elif glob.has_magic(str(path)):
+            # not Path.glob, which takes no absolute pattern
+            matches = glob.iglob(str(path), recursive=True)
+            candidates = [Path(match) for match in matches]
+        else:
+            raise ImageError(f"there is no file or folder {source}")
+        pictures = [p for p in candidates if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+        if not pictures:
+            raise ImageError(
+                f"no picture in {source}: looked for files ending in "
+                f"{', '.join(sorted(IMAGE_SUFFIXES))}"
+            )
+        found.update(pictures)
+    if not found:
+        raise ImageError("no picture given: name files, folders or patterns such as photos/*.jpg")
+    return sorted(found)
+
+
+def _open(path: Path) -> Image.Image:
+    """Return a file's picture, decoded, in the mode of the file."""
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder, not an image file")
+    try:
+        with Image.open(path) as image:
+            return _decoded(image, str(path))
+    except FileNotFoundError as error:
+        raise ImageError(f"there is no image file {path}") from error
+    except ImageError:
+        raise
+    except _DECODING as error:
+        raise ImageError(f"{path} cannot be read as an image: {_one_line(error)}") from error
+
+
+def _decoded(image: Image.Image, name: str) -> Image.Image:
+    """Return the picture after reading its pixels, which Pillow puts off until they are used."""
+    try:
+        image.load()
+    except _DECODING as error:
+        raise ImageError(f"{name} cannot be decoded: {_one_line(error)}") from error
+    if 0 in image.size:
+        raise ImageError(f"{name} is empty: {image.width}x{image.height} pixels")
+    return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return the picture turned as its EXIF data asks; damaged EXIF data asks nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DECODING:
+        return image
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Return a decoded picture as RGB."""
+    if image.mode == "RGB":
+        return image
+    try:
+        if image.mode == "F":
+            raise ImageError(
+                f"{name} holds float values, whose range is unknown: save it with 8 bits a channel"
+            )
+        if image.mode.startswith("I"):
+            return _from_deep(np.asarray(image), name)
+        if image.has_transparency_data:
+            canvas = Image.new("RGBA", image.size, "white")
+            canvas.alpha_composite(image.convert("RGBA"))
+            return canvas.convert("RGB")
+        return image.convert("RGB")
+    except ImageError:
+        raise
+    except _DECODING as error:
+        raise ImageError(f"{name} cannot be turned into RGB: {_one_line(error)}") from error
+
+
+def _from_deep(values: np.ndarray, name: str) -> Image.Image:
+    """Return 16-bit grey values, (H, W) integers in 0–65535, as RGB."""
+    if values.min() < 0 or values.max() > 65535:
+        raise ImageError(f"{name} holds integers outside 0–65535: save it with 8 bits a channel")
+    return Image.fromarray(np.rint(values / 257.0).astype(np.uint8)).convert("RGB")
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    """Return an (H, W, 3) uint8 array as a picture."""
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        hint = ""
+        if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
+            hint = "; move the channels last with array.transpose(1, 2, 0)"
+        elif array.dtype.kind == "f":
+            hint = "; values in 0–1 are converted by (array * 255).round().astype(np.uint8)"
+        raise ImageError(
+            f"an array of shape {array.shape} and type {array.dtype} is no picture: give "
+            f"(H, W, 3) uint8 in RGB order{hint}"
+        )
+    return Image.fromarray(array)
+
+
+def _one_line(error: BaseException) -> str:
+    """Return an error's message without line ends."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,54 @@
+"""What the project's data sets have in common: keys, items and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+from torch.utils.data import default_collate
+
+from lseg.errors import DataError
+
+Key = int | tuple[int, int]
+"""How an item is asked for: (epoch, index), or an index alone for epoch 0."""
+
+
+def split_key(key: Key) -> tuple[int, int]:
+    """Return the (epoch, index) that a key names."""
+    return key if isinstance(key, tuple) else (0, key)
+
+
+class SegmentationData(Protocol):
+    """What the loaders need of a data set.
+
+    An item is {"image": (3, H, W) uint8, "mask": (H, W) int64 of indices into `labels` or
+    `ignore_index`}.
+    """
+
+    labels: list[str]
+    ignore_index: int
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        ...
+
+    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+        """Return the item of an index, or of (epoch, index)."""
+        ...
+
+
+def collate(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Stack items into a batch.
+
+    Raises:
+        DataError: If the images differ in size.
+    """
+    sizes = sorted({tuple(item["image"].shape[-2:]) for item in items})
+    if len(sizes) > 1:
+        listed = ", ".join(f"{width}x{height}" for height, width in sizes)
+        raise DataError(
+            f"a batch of {len(items)} has images of different sizes ({listed}, width x height); "
+            "set data.val_batch_size to 1"
+        )
+    return default_collate(list(items))

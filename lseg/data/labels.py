@@ -1,0 +1,137 @@
+"""Label sets: free-text class names from a list, a string or a file, and prompts for them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from lseg.errors import LabelError
+
+_ACCEPTED = (
+    'Give a list of strings, a string such as "sky,road,other", or a text file with one label a '
+    'line; "person|people" averages synonyms into one class.'
+)
+
+
+def parse_labels(source: str | Path | Iterable[str]) -> list[str]:
+    """Return a label set as a list of cleaned labels, in the order given.
+
+    Labels are trimmed; empty ones and those that start with `#` are dropped. Inside a label `|`
+    separates synonyms of one class: they stay in the label, each trimmed, empty ones dropped.
+
+    Args:
+        source: A list of labels; a string with labels between commas or line ends; or a text file
+            (UTF-8) with one label a line, where commas belong to the label. A string is taken for
+            a file if it ends with `.txt`, or if it has a folder or a suffix and that file exists.
+
+    Raises:
+        LabelError: If there is no label, a label is named twice, a label is made of empty
+            synonyms only, the file cannot be read, or the source is of another kind.
+    """
+    if isinstance(source, str) and not _names_file(source):
+        # Line by line first, so that a comment keeps its commas to itself.
+        lines = [line for line in source.splitlines() if not line.strip().startswith("#")]
+        return _clean((label for line in lines for label in line.split(",")), repr(source))
+    if isinstance(source, str | Path):
+        return _clean(_read(Path(source)).splitlines(), f"the file {source}")
+    if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
+        raise LabelError(f"{type(source).__name__} is no label set. {_ACCEPTED}")
+    return _clean(source, f"the {type(source).__name__} given")
+
+
+def display_name(label: str) -> str:
+    """Return what to call a class in legends and tables: the first of its synonyms."""
+    return next((name for part in label.split("|") if (name := part.strip())), label)
+
+
+def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
+    """Return the label to ask the text encoder for, for each class in order.
+
+    Args:
+        path: A JSON file with an object {class name: prompt}. A class that it lacks keeps its own
+            name; a prompt may hold synonyms, as any label.
+        classes: Class names of the data set.
+
+    Raises:
+        LabelError: If the file cannot be read, is no JSON object of strings, names a class that is
+            not in `classes`, or gives two classes the same prompt.
+    """
+    try:
+        pairs = json.loads(_read(Path(path)), object_pairs_hook=list)
+    except json.JSONDecodeError as error:
+        raise LabelError(f"{path} is not valid JSON: {error}. {_PROMPTS}") from error
+    # The hook turns JSON objects into lists of tuples; a JSON array has other members, or none.
+    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+        raise LabelError(f"{path} does not hold a JSON object. {_PROMPTS}")
+    _refuse_repeated([name for name, _ in pairs], f"the keys of {path}")
+    for name, prompt in pairs:
+        if name not in classes:
+            close = get_close_matches(name, classes, n=3, cutoff=0.5) or list(classes[:3])
+            raise LabelError(
+                f"{path} has a prompt for {name!r}, which is none of the {len(classes)} classes; "
+                f"the closest are {', '.join(map(repr, close))}. Correct or remove that entry."
+            )
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise LabelError(f"{path}: the prompt of {name!r} is {prompt!r}. {_PROMPTS}")
+    prompts = dict(pairs)
+    labels = [_clean_synonyms(prompts.get(name, name), f"{path}") for name in classes]
+    _refuse_repeated(labels, f"the prompts of {path}")
+    return labels
+
+
+_PROMPTS = 'Give an object such as {"tvmonitor": "television", "person": "person|people"}.'
+
+
+def _names_file(text: str) -> bool:
+    """Tell whether a string is meant as a path: the label "sky" must not open a file "sky"."""
+    if "\n" in text or "," in text or not text.strip():
+        return False
+    path = Path(text)
+    if path.suffix.lower() == ".txt":
+        return True  # even where there is none: "lables.txt" is a typing error, not a label
+    looks_like_path = bool(path.suffix) or "/" in text or os.sep in text
+    return looks_like_path and len(text) < 4096 and path.is_file()
+
+
+def _read(path: Path) -> str:
+    """Return the text of a label or prompt file."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise LabelError(f"there is no file {path}. {_ACCEPTED}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(f"{path} cannot be read as UTF-8 text: {error}") from error
+
+
+def _clean(labels: Iterable[object], origin: str) -> list[str]:
+    """Return trimmed labels without the empty and the commented ones; checked."""
+    cleaned = []
+    for label in labels:
+        if not isinstance(label, str):
+            raise LabelError(f"{label!r} in {origin} is not a string. {_ACCEPTED}")
+        if label.strip() and not label.strip().startswith("#"):
+            cleaned.append(_clean_synonyms(label, origin))
+    if not cleaned:
+        raise LabelError(f"{origin} holds no label. {_ACCEPTED}")
+    _refuse_repeated(cleaned, origin)
+    return cleaned
+
+
+def _clean_synonyms(label: str, origin: str) -> str:
+    """Return a label with each synonym trimmed and the empty ones dropped."""
+    synonyms = [part.strip() for part in label.split("|")]
+    if not any(synonyms):
+        raise LabelError(f"the label {label!r} in {origin} has only empty synonyms. {_ACCEPTED}")
+    return "|".join(part for part in synonyms if part)
+
+
+def _refuse_repeated(names: Sequence[str], origin: str) -> None:
+    """Raise if a name occurs twice: of two equal labels only one could ever win a pixel."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        listed = ", ".join(map(repr, repeated))
+        raise LabelError(f"{listed} occurs more than once in {origin}. Name each only once.")

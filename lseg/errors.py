@@ -1,0 +1,29 @@
+"""What can be wrong with what a user gives us.
+
+Every class derives from `ValueError`. A message says what was given, what is accepted, and what to
+do next; the command line prints it without a traceback and exits with 2.
+"""
+
+
+class LSegError(ValueError):
+    """Base of all errors that a user can mend by giving something else."""
+
+
+class ConfigError(LSegError):
+    """A configuration that cannot be built: an unknown name, or values that do not fit together."""
+
+
+class LabelError(LSegError):
+    """Labels that cannot be used: none at all, twice the same, or unknown to a table."""
+
+
+class ImageError(LSegError):
+    """A picture that cannot be read or has the wrong type or shape."""
+
+
+class DataError(LSegError):
+    """A data set whose files are missing, corrupt or do not fit together."""
+
+
+class CheckpointError(LSegError):
+    """A model file or folder that is missing, of another kind, or does not fit the network."""

@@ -1,0 +1,1 @@
+"""Inference on whole pictures, and the figures of data sets."""

@@ -1,0 +1,136 @@
+"""From a picture to logits at its own size: resizing, scales, flip and sliding windows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from lseg.errors import ConfigError
+from lseg.models.lseg import LSeg
+from lseg.models.upsample import upsample
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """How a picture is shown to the network.
+
+    Attributes:
+        size: The shorter side in pixels at scale 1; None takes the model's own
+            (`Preprocessing.size`), 0 leaves pictures as they are.
+        scales: Factors on `size`; logits are averaged over them.
+        flip: Also average with the mirrored picture.
+        window: Side of a square sliding window; None shows the whole picture at once.
+        stride: Step of the window as a share of its side; 2/3 in LSeg's evaluation.
+    """
+
+    size: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    window: int | None = None
+    stride: float = 2 / 3
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range."""
+        if not self.scales or min(self.scales) <= 0:
+            raise ConfigError(f"scales are {self.scales}: give one or more positive numbers")
+        if not 0 < self.stride <= 1:
+            raise ConfigError(f"stride is {self.stride}: it must be in (0, 1]")
+        if self.window is not None and self.window < 32:
+            raise ConfigError(f"window is {self.window}: it must be at least 32")
+
+
+WHOLE = InferenceConfig()
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """An RGB picture as (3, H, W) uint8."""
+    return TF.pil_to_tensor(image)
+
+
+def resize_short_side(image: Tensor, size: int) -> Tensor:
+    """(C, H, W) uint8 with its shorter side brought to `size`: bilinear, antialiased.
+
+    The network needs 32 pixels either way, so a very narrow picture is stretched to that.
+    """
+    height, width = image.shape[-2:]
+    factor = size / min(height, width) if size else 1.0
+    new = [max(32, round(height * factor)), max(32, round(width * factor))]
+    return image if new == [height, width] else TF.resize(image, new, antialias=True)
+
+
+@torch.inference_mode()
+def image_logits(
+    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE
+) -> Tensor:
+    """Logits of a picture at its own size, averaged over scales and flips.
+
+    Args:
+        model: In eval mode.
+        image: (3, H, W) uint8 on any device.
+        text: (N, C) label vectors.
+        config: How the picture is shown to the network.
+
+    Returns:
+        (N, H, W) float32 on the model's device.
+    """
+    size = model.config.preprocessing.size if config.size is None else config.size
+    short = size or min(image.shape[-2:])
+    image = image.to(model.device, non_blocking=True)
+    total: Tensor | None = None
+    for view in _views(image, short, config):
+        pixels = model.normalize(view.image[None])
+        logits = (
+            model(pixels, text)
+            if config.window is None
+            else sliding_logits(model, pixels, text, config.window, config.stride)
+        )
+        logits = logits.flip(-1) if view.mirrored else logits
+        logits = upsample(logits, image.shape[-2:])[0].float()
+        total = logits if total is None else total.add_(logits)
+    assert total is not None
+    return total / (len(config.scales) * (1 + config.flip))
+
+
+def sliding_logits(model: LSeg, pixels: Tensor, text: Tensor, window: int, stride: float) -> Tensor:
+    """Logits (B, N, H, W) from overlapping square windows, averaged where they overlap.
+
+    Args:
+        model: In eval mode.
+        pixels: (B, 3, H, W), normalised.
+        text: (N, C) label vectors.
+        window: Side of the windows in pixels. The last ones of a row and a column end at the
+            picture's edge, so that only a picture smaller than a window is seen smaller.
+        stride: Step as a share of `window`.
+    """
+    height, width = pixels.shape[-2:]
+    total = pixels.new_zeros(len(pixels), len(text), height, width)
+    count = pixels.new_zeros(height, width)
+    for top in window_starts(height, window, stride):
+        for left in window_starts(width, window, stride):
+            where = (..., slice(top, top + window), slice(left, left + window))
+            total[where] += model(pixels[where], text)
+            count[where] += 1
+    return total / count
+
+
+def window_starts(length: int, window: int, stride: float) -> list[int]:
+    """First pixels of windows that cover `length` pixels, the last flush with the end."""
+    last = max(length - window, 0)
+    return [*range(0, last, max(1, int(window * stride))), last]
+
+
+@dataclass(frozen=True)
+class _View:
+    image: Tensor  # (3, h, w) uint8
+    mirrored: bool
+
+
+def _views(image: Tensor, short: int, config: InferenceConfig) -> Iterator[_View]:
+    for scale in config.scales:
+        resized = resize_short_side(image, round(short * scale))
+        yield _View(resized, mirrored=False)
+        if config.flip:
+            yield _View(resized.flip(-1), mirrored=True)

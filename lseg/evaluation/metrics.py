@@ -1,0 +1,53 @@
+"""Data-set metrics: intersections and unions are pooled over all pictures, then divided.
+
+(`torchmetrics.segmentation.MeanIoU` averages over pictures, which no published figure does.)
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+
+class Scores(NamedTuple):
+    """What a confusion matrix says.
+
+    Attributes:
+        miou: Mean IoU over the classes that occur in truth or prediction, in [0, 1].
+        pixel_accuracy: Share of labelled pixels that are right, in [0, 1].
+        iou: (N,) IoU of each class in [0, 1]; NaN where it occurs in neither.
+    """
+
+    miou: float
+    pixel_accuracy: float
+    iou: Tensor
+
+
+def scores_from_confusion(confusion: Tensor) -> Scores:
+    """Scores of a confusion matrix (N, N): rows are truth, columns prediction, in pixels."""
+    confusion = confusion.double()
+    right = confusion.diagonal()
+    union = confusion.sum(0) + confusion.sum(1) - right
+    iou = right / union  # 0 / 0 is NaN: the class occurs nowhere
+    return Scores(
+        miou=iou.nanmean().item(),
+        pixel_accuracy=(right.sum() / confusion.sum()).item(),
+        iou=iou,
+    )
+
+
+class SegmentationMetric(MulticlassConfusionMatrix):
+    """Pooled per-class IoU, mIoU and pixel accuracy; summed over devices when computed.
+
+    `update(prediction, truth)` takes label maps of equal shape; pixels whose truth is
+    `ignore_index` do not count.
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int | None = 255) -> None:
+        """`num_classes` is the number of labels."""
+        super().__init__(num_classes, ignore_index=ignore_index, validate_args=False)
+
+    def compute(self) -> Scores:  # type: ignore[override]
+        """The scores of everything seen since the last `reset`."""
+        return scores_from_confusion(torch.as_tensor(super().compute()))

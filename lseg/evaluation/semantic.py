@@ -1,0 +1,61 @@
+"""Semantic segmentation of a whole data set with one label set: pooled IoU and pixel accuracy."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lseg.data.items import SegmentationData
+from lseg.data.labels import display_name
+from lseg.evaluation.inference import InferenceConfig, image_logits
+from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.models.lseg import LSeg
+
+
+def evaluate(
+    model: LSeg,
+    data: SegmentationData,
+    config: InferenceConfig,
+    labels: Sequence[str] | None = None,
+    workers: int = 0,
+    progress: Any = None,
+) -> Scores:
+    """Scores of `model` on every picture of `data`, at the pictures' own sizes.
+
+    Args:
+        model: In eval mode.
+        data: Pictures and masks.
+        config: How pictures are shown to the network.
+        labels: What to ask for each mask index; the data set's own labels by default.
+        workers: Processes that read pictures while the network computes.
+        progress: Wraps the loader, such as `tqdm`.
+    """
+    text = model.encode_labels(list(labels or data.labels))
+    metric = SegmentationMetric(len(text), data.ignore_index).to(model.device)
+    loader: Iterable[dict[str, Tensor]] = DataLoader(
+        data,  # type: ignore[arg-type]
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=model.device.type == "cuda",
+    )
+    with torch.inference_mode():
+        for item in progress(loader) if progress else loader:
+            logits = image_logits(model, item["image"], text, config)
+            metric.update(logits.argmax(0)[None], item["mask"][None].to(model.device))
+    return metric.compute()
+
+
+def scores_to_json(scores: Scores, labels: Sequence[str]) -> dict[str, Any]:
+    """Figures in percent; a class that occurs in neither truth nor prediction has no IoU (None)."""
+    per_class = {
+        display_name(label): None if np.isnan(iou) else 100 * iou
+        for label, iou in zip(labels, scores.iou.tolist(), strict=True)
+    }
+    return {
+        "miou": 100 * scores.miou,
+        "pixel_accuracy": 100 * scores.pixel_accuracy,
+        "per_class": per_class,
+    }

@@ -1,0 +1,217 @@
+"""Image encoders of timm as four-level feature extractors.
+
+A backbone publishes facts about its levels (`LevelInfo`) and the decoder is sized from them;
+nothing downstream compares model names. Feature maps come from timm's own interfaces: block outputs
+before the final norm for transformers (`forward_intermediates`), `features_only` for convolutional
+nets.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from timm.layers import PatchEmbed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lseg.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class LevelInfo:
+    """Facts about one level.
+
+    Attributes:
+        width: Channels of the feature map.
+        stride: Input pixels per feature-map pixel.
+        tokens: Whether it comes from a transformer, to be reassembled with a readout token.
+    """
+
+    width: int
+    stride: int
+    tokens: bool
+
+
+class Level(NamedTuple):
+    """One level's output: a feature map (B, D, h, w) and a readout token (B, D), if any."""
+
+    map: Tensor
+    readout: Tensor | None
+
+
+class Backbone(nn.Module):
+    """Base: `levels` describes what `forward` returns, finest level first."""
+
+    levels: tuple[LevelInfo, ...]
+    has_readout: bool = False
+
+    def forward(self, pixels: Tensor) -> list[Level]:
+        """(B, 3, H, W), H and W multiples of the coarsest stride, to one `Level` per entry."""
+        raise NotImplementedError
+
+
+class ViTBackbone(Backbone):
+    """A plain vision transformer at any patch size; levels are the outputs of four blocks."""
+
+    def __init__(self, vit: VisionTransformer, blocks: Sequence[int]) -> None:
+        """`vit` loses its head, final norm and unused blocks; `blocks` are indices from 0."""
+        super().__init__()
+        _check_blocks(vit, blocks)
+        vit.prune_intermediate_layers(list(blocks), prune_norm=True, prune_head=True)
+        vit.patch_embed.strict_img_size = False  # positions are resampled below for any grid
+        self.vit = vit
+        self.blocks = tuple(blocks)
+        self.has_readout = vit.cls_token is not None
+        stride = vit.patch_embed.patch_size[0]
+        self.levels = (LevelInfo(vit.embed_dim, stride, tokens=True),) * len(blocks)
+
+    def forward(self, pixels: Tensor) -> list[Level]:
+        """See `Backbone`."""
+        return transformer_levels(self.vit, pixels, self.blocks)
+
+
+class HybridBackbone(Backbone):
+    """A ResNet stem under a transformer (DPT-Hybrid): two stem stages, then two blocks."""
+
+    def __init__(self, vit: VisionTransformer, levels: Sequence[int]) -> None:
+        """`vit` has a `HybridEmbed`; `levels` are two stage indices, then two block indices."""
+        super().__init__()
+        stages, blocks = levels[:2], levels[2:]
+        _check_blocks(vit, blocks)
+        embed = vit.patch_embed
+        self.stem = embed.backbone
+        self.stages = tuple(stage + 1 for stage in stages)  # 0 is the stem's first convolution
+        self.last_stage = len(self.stem.feature_info) - 1
+        # The transformer now reads stem features through 1x1 patches, so that the stem runs once.
+        proj = embed.proj
+        vit.patch_embed = PatchEmbed(
+            embed.grid_size, 1, proj.in_channels, proj.out_channels, strict_img_size=False
+        )
+        vit.patch_embed.proj = proj
+        vit.prune_intermediate_layers(list(blocks), prune_norm=True, prune_head=True)
+        self.vit = vit
+        self.blocks = tuple(blocks)
+        self.has_readout = vit.cls_token is not None
+        info = [self.stem.feature_info[stage] for stage in self.stages]
+        stride = self.stem.feature_info[-1]["reduction"]
+        self.levels = (
+            *(LevelInfo(entry["num_chs"], entry["reduction"], tokens=False) for entry in info),
+            *(LevelInfo(vit.embed_dim, stride, tokens=True) for _ in blocks),
+        )
+
+    def forward(self, pixels: Tensor) -> list[Level]:
+        """See `Backbone`."""
+        *skips, deepest = self.stem.forward_intermediates(
+            pixels, indices=[*self.stages, self.last_stage], intermediates_only=True
+        )
+        tokens = transformer_levels(self.vit, deepest, self.blocks)
+        return [Level(skip, None) for skip in skips] + tokens
+
+
+class ConvBackbone(Backbone):
+    """Any timm network that was created with `features_only=True`."""
+
+    def __init__(self, net: Any) -> None:
+        """`net.feature_info` gives the widths and strides of its outputs."""
+        super().__init__()
+        self.net = net
+        widths, strides = net.feature_info.channels(), net.feature_info.reduction()
+        self.levels = tuple(
+            LevelInfo(width, stride, tokens=False)
+            for width, stride in zip(widths, strides, strict=True)
+        )
+
+    def forward(self, pixels: Tensor) -> list[Level]:
+        """See `Backbone`."""
+        return [Level(features, None) for features in self.net(pixels)]
+
+
+def transformer_levels(
+    vit: VisionTransformer, pixels: Tensor, blocks: Sequence[int]
+) -> list[Level]:
+    """Outputs of `blocks`, positions resampled to the grid of `pixels`."""
+    height, width = pixels.shape[-2:]
+    grid = vit.patch_embed.dynamic_feat_size((height, width))
+    prefix = 0 if vit.no_embed_class else vit.num_prefix_tokens
+    positions = {}
+    if vit.pos_embed is not None:
+        old_grid = vit.patch_embed.grid_size
+        positions["pos_embed"] = resample_positions(vit.pos_embed, old_grid, grid, prefix)
+    outputs = torch.func.functional_call(
+        _Intermediates(vit),
+        {f"vit.{name}": tensor for name, tensor in positions.items()},
+        (pixels, list(blocks)),
+    )
+    if vit.num_prefix_tokens == 0:
+        return [Level(features, None) for features in outputs]
+    token = 0 if vit.cls_token is not None else None  # registers are never the readout
+    return [
+        Level(features, None if token is None else prefix_tokens[:, token])
+        for features, prefix_tokens in outputs
+    ]
+
+
+def resample_positions(
+    table: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int], prefix: int
+) -> Tensor:
+    """Position embeddings for another grid: plain bilinear, no antialiasing, as DPT does it.
+
+    (timm's own default is bicubic with antialiasing, which gives other outputs.)
+
+    Args:
+        table: (1, prefix + old_h * old_w, D).
+        old_grid: Rows and columns of the table.
+        new_grid: Rows and columns that are wanted.
+        prefix: How many leading entries belong to class and register tokens.
+
+    Returns:
+        (1, prefix + new_h * new_w, D); `table` itself where the grids agree.
+    """
+    if tuple(old_grid) == tuple(new_grid):
+        return table
+    tokens, spatial = table[:, :prefix], table[:, prefix:]
+    spatial = spatial.reshape(1, *old_grid, -1).permute(0, 3, 1, 2)  # (1, D, old_h, old_w)
+    spatial = F.interpolate(spatial, size=new_grid, mode="bilinear", align_corners=False)
+    return torch.cat([tokens, spatial.flatten(2).transpose(1, 2)], dim=1)
+
+
+def level_scales(levels: Sequence[LevelInfo]) -> list[float]:
+    """Factor by which each level is resized to reach strides 4, 8, 16, 32.
+
+    Convolutional levels stay as they are. A patch size that is no power of two (14) counts as the
+    nearest one, so that all four levels keep their ratio of 2.
+    """
+    return [
+        2.0 ** (round(math.log2(level.stride)) - 2 - index) if level.tokens else 1.0
+        for index, level in enumerate(levels)
+    ]
+
+
+def size_multiple(levels: Sequence[LevelInfo]) -> int:
+    """The number that an input's height and width must divide by."""
+    shrink = zip(levels, level_scales(levels), strict=True)
+    return max(round(level.stride / min(scale, 1.0)) for level, scale in shrink)
+
+
+class _Intermediates(nn.Module):
+    """Lets `functional_call` reach timm's `forward_intermediates`."""
+
+    def __init__(self, vit: VisionTransformer) -> None:
+        super().__init__()
+        self.vit = vit
+
+    def forward(self, pixels: Tensor, blocks: list[int]) -> list[Tensor]:
+        return self.vit.forward_intermediates(
+            pixels, indices=blocks, return_prefix_tokens=True, intermediates_only=True
+        )
+
+
+def _check_blocks(vit: VisionTransformer, blocks: Sequence[int]) -> None:
+    if not all(0 <= block < len(vit.blocks) for block in blocks):
+        raise ConfigError(
+            f"levels {tuple(blocks)} do not fit a transformer of {len(vit.blocks)} blocks: "
+            f"give indices from 0 to {len(vit.blocks) - 1}"
+        )

@@ -1,0 +1,102 @@
+"""From configuration to modules: the one place that names concrete classes."""
+
+import warnings
+from typing import Any
+
+import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+from lseg.config import LSegConfig, TrunkConfig
+from lseg.errors import ConfigError
+from lseg.models.backbones import (
+    Backbone,
+    ConvBackbone,
+    HybridBackbone,
+    ViTBackbone,
+    level_scales,
+)
+from lseg.models.fusion import Fusion
+from lseg.models.reassemble import Reassemble, TakeMap
+from lseg.models.regularization import SpatialBlock
+from lseg.models.trunk import Trunk
+
+
+def build_backbone(config: TrunkConfig, **timm_options: Any) -> Backbone:
+    """The image encoder named by `config.backbone`.
+
+    Args:
+        config: Backbone name, options and levels.
+        timm_options: Further arguments of `timm.create_model`, such as `pretrained`.
+
+    Raises:
+        ConfigError: If timm has no such model, or not with these options and levels.
+    """
+    name, options = config.backbone, {**config.backbone_options, **timm_options}
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise ConfigError(f"timm has no model {name!r}{hint} (timm.list_models() has them all)")
+    with torch.device("meta"):  # costs nothing, and tells transformer from convolutional net
+        probe = _create(name, config.backbone_options)
+    if not isinstance(probe, VisionTransformer):
+        return ConvBackbone(_create(name, options, features_only=True, out_indices=config.levels))
+    vit = _create(name, options)
+    return HybridBackbone(vit, config.levels) if is_hybrid(vit) else ViTBackbone(vit, config.levels)
+
+
+def build_trunk(config: TrunkConfig, backbone: Backbone | None = None) -> Trunk:
+    """Backbone, reassemble and fusion, sized from the backbone's facts.
+
+    Raises:
+        ConfigError: If the readout needs a class token that the backbone does not have.
+    """
+    backbone = backbone or build_backbone(config)
+    has_tokens = any(level.tokens for level in backbone.levels)
+    if has_tokens and not backbone.has_readout and config.readout != "ignore":
+        raise ConfigError(
+            f"{config.backbone} has no class token, so readout {config.readout!r} is impossible: "
+            "use readout 'ignore'"
+        )
+    reassemble: list[nn.Module] = []
+    widths: list[int] = []
+    scales = level_scales(backbone.levels)
+    for level, width, scale in zip(backbone.levels, config.level_widths, scales, strict=True):
+        if level.tokens:
+            reassemble.append(Reassemble(level.width, width, scale, config.readout))
+            widths.append(width)
+        else:
+            reassemble.append(TakeMap())
+            widths.append(level.width)
+    return Trunk(backbone, reassemble, Fusion(widths, config.features, config.batch_norm))
+
+
+def build_spatial_block(config: LSegConfig) -> nn.Module:
+    """The block that regularises logits, or the identity.
+
+    Raises:
+        ConfigError: If the depth is below 1.
+    """
+    if config.block == "none":
+        return nn.Identity()
+    if config.block_depth < 1:
+        raise ConfigError(f"block_depth is {config.block_depth}: it must be at least 1")
+    return SpatialBlock(config.block, config.block_depth, config.block_activation)
+
+
+def is_hybrid(vit: VisionTransformer) -> bool:
+    """Whether the patches of `vit` come out of a convolutional stem."""
+    return hasattr(vit.patch_embed, "backbone")
+
+
+def _create(name: str, options: dict[str, Any], **more: Any) -> nn.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Mapping deprecated model name")
+            return timm.create_model(name, **options, **more)
+    except (TypeError, AssertionError, IndexError) as error:
+        raise ConfigError(
+            f"timm cannot build {name!r} with options {options}{f' and {more}' if more else ''}: "
+            f"{error}"
+        ) from error

@@ -1,0 +1,145 @@
+"""LSeg: language-driven semantic segmentation (Li et al., ICLR 2022, arXiv:2201.03546).
+
+image ── trunk (DPT) ── project ── pixel embeddings ─┐
+├─ cosine / 0.07 ─ spatial block ─ upsample
+labels ── frozen text encoder ── label vectors ──────┘
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from lseg.config import LSegConfig
+from lseg.errors import ConfigError, LabelError
+from lseg.models.build import build_spatial_block, build_trunk
+from lseg.models.similarity import label_logits
+from lseg.models.text import LabelEncoder
+from lseg.models.trunk import pad_to_multiple
+from lseg.models.upsample import double, upsample
+
+Labels = Sequence[str] | Tensor
+
+
+class LSeg(nn.Module):
+    """Per-pixel logits over any set of labels.
+
+    The text encoder is not part of the module tree: it has no entry in the state dict, is never
+    trained, and is built only when label strings are first asked for.
+    """
+
+    def __init__(self, config: LSegConfig) -> None:
+        """A network with random weights; see `lseg.load_model` for trained ones."""
+        super().__init__()
+        self.config = config
+        self.text = LabelEncoder(config.text, config.embed_dim)
+        self.trunk = build_trunk(config.trunk)
+        self.project = nn.Conv2d(config.trunk.features, config.embed_dim, 1)
+        self.spatial_block = build_spatial_block(config)
+
+    def forward(self, pixels: Tensor, labels: Labels) -> Tensor:
+        """Logits of every label at every pixel.
+
+        Args:
+            pixels: (B, 3, H, W), normalised as `config.preprocessing` says; H and W from 32 up.
+            labels: Label names, or vectors (N, C), or vectors (B, N, C) of each image's own labels.
+
+        Returns:
+            (B, N, H, W) logits.
+        """
+        padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
+        embeddings = self.embed(padded)
+        logits = self.compare(embeddings, labels)
+        return upsample(logits, padded.shape[-2:])[..., :height, :width]
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Pixel embeddings at the network's own output stride, before the unit-norm division.
+
+        Args:
+            pixels: (B, 3, H, W), normalised; H and W from 32 up.
+
+        Returns:
+            (B, C, ceil(H/2), ceil(W/2)).
+        """
+        padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
+        embeddings = self.embed(padded)
+        rows = -(-height * embeddings.shape[-2] // padded.shape[-2])
+        columns = -(-width * embeddings.shape[-1] // padded.shape[-1])
+        return embeddings[..., :rows, :columns]
+
+    def encode_labels(self, labels: Sequence[str]) -> Tensor:
+        """Unit vectors (N, C), float32, on the model's device; `a|b` is the mean of its synonyms.
+
+        Raises:
+            LabelError: If there are no labels, or a label table lacks one.
+        """
+        return self.text.encode(labels, self.device)
+
+    def embed(self, padded: Tensor) -> Tensor:
+        """Pixels on the patch grid (B, 3, H, W) to pixel embeddings (B, C, H/2, W/2).
+
+        The projection runs before the upsampling, with which it commutes.
+        """
+        return double(self.project(self.trunk(padded)))
+
+    def compare(self, embeddings: Tensor, labels: Labels) -> Tensor:
+        """Pixel embeddings (B, C, h, w) against labels: logits (B, N, h, w)."""
+        text = self.label_vectors(labels)
+        return self.spatial_block(label_logits(embeddings, text, self.config.logit_scale))
+
+    def coarse_logits(self, pixels: Tensor, labels: Labels) -> Tensor:
+        """Logits (B, N, H/4, W/4) without any upsampling: a cheaper training signal.
+
+        Raises:
+            ConfigError: If a spatial block needs the logits at half resolution.
+        """
+        if self.config.block != "none":
+            raise ConfigError("spatial blocks work at half resolution: use loss_stride 1")
+        padded, _ = pad_to_multiple(pixels, self.trunk.multiple)
+        return self.compare(self.project(self.trunk(padded)), labels)
+
+    def label_vectors(self, labels: Labels) -> Tensor:
+        """Label names or vectors to vectors (N, C) or (B, N, C) on the model's device.
+
+        Raises:
+            LabelError: If a tensor has another width than C.
+        """
+        if not isinstance(labels, Tensor):
+            return self.encode_labels(labels)
+        if labels.ndim not in (2, 3) or labels.shape[-1] != self.config.embed_dim:
+            raise LabelError(
+                f"label vectors have shape {tuple(labels.shape)}: this model takes (N, "
+                f"{self.config.embed_dim}) or (B, N, {self.config.embed_dim})"
+            )
+        return labels.to(self.device)
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """RGB images (B, 3, H, W), uint8 in [0, 255], to the network's normalised input."""
+        preprocessing = self.config.preprocessing
+        mean, std = (
+            torch.tensor(values, device=images.device).view(3, 1, 1)
+            for values in (preprocessing.mean, preprocessing.std)
+        )
+        return (images / 255 - mean) / std
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.project.weight.device
+
+    @classmethod
+    def from_pretrained(cls, source: str | os.PathLike[str], device: str = "cpu") -> Self:
+        """Loads a native folder, a Hub id, a Lightning checkpoint or `tiny`; see `load_model`."""
+        from lseg.checkpoints.native import load_model  # the layer above: only at call time
+
+        model = load_model(source, device)
+        assert isinstance(model, cls)
+        return model
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Writes `config.json` and `model.safetensors` into `folder`; see `save_model`."""
+        from lseg.checkpoints.native import save_model  # the layer above: only at call time
+
+        save_model(self, folder)

@@ -1,0 +1,88 @@
+"""From transformer tokens back to image-like feature maps (DPT, section 3.1)."""
+
+import torch
+from torch import Tensor, nn
+
+from lseg.config import Readout
+from lseg.models.backbones import Level
+
+
+class ReadoutProject(nn.Module):
+    """Concatenates the readout token to every token and projects back to D (linear, GELU)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * width, width)
+        self.activation = nn.GELU()
+
+    def forward(self, level: Level) -> Tensor:
+        """Map (B, D, h, w) and readout (B, D) to a map (B, D, h, w)."""
+        assert level.readout is not None
+        height, width = level.map.shape[-2:]
+        tokens = level.map.flatten(2).transpose(1, 2)  # (B, hw, D)
+        readout = level.readout.unsqueeze(1).expand_as(tokens)
+        tokens = self.activation(self.linear(torch.cat([tokens, readout], dim=-1)))
+        return tokens.transpose(1, 2).unflatten(2, (height, width))
+
+
+class ReadoutAdd(nn.Module):
+    """Adds the readout token to every token."""
+
+    def forward(self, level: Level) -> Tensor:
+        """Map (B, D, h, w) and readout (B, D) to a map (B, D, h, w)."""
+        assert level.readout is not None
+        return level.map + level.readout[:, :, None, None]
+
+
+class ReadoutIgnore(nn.Module):
+    """Drops the readout token."""
+
+    def forward(self, level: Level) -> Tensor:
+        """Map (B, D, h, w), returned as it is."""
+        return level.map
+
+
+READOUTS: dict[Readout, type[nn.Module]] = {
+    "ignore": ReadoutIgnore,
+    "add": ReadoutAdd,
+    "project": ReadoutProject,
+}
+
+
+class Reassemble(nn.Module):
+    """Read, project to the level's width by 1x1, resample to the level's stride.
+
+    Args:
+        width: Token width D.
+        out_width: Channels of the level.
+        scale: Output pixels per token: above 1 a transposed convolution without overlap, 1 nothing,
+            below 1 a strided 3x3 convolution.
+        readout: See `TrunkConfig.readout`.
+    """
+
+    def __init__(self, width: int, out_width: int, scale: float, readout: Readout) -> None:
+        super().__init__()
+        self.read = READOUTS[readout](width) if readout == "project" else READOUTS[readout]()
+        self.project = nn.Conv2d(width, out_width, 1)
+        self.resample = _resample(out_width, scale)
+
+    def forward(self, level: Level) -> Tensor:
+        """Tokens on a grid (B, D, h, w) to (B, out_width, scale * h, scale * w)."""
+        return self.resample(self.project(self.read(level)))
+
+
+class TakeMap(nn.Module):
+    """The reassemble step of a convolutional level: its feature map is already image-like."""
+
+    def forward(self, level: Level) -> Tensor:
+        """(B, D, h, w), returned as it is."""
+        return level.map
+
+
+def _resample(width: int, scale: float) -> nn.Module:
+    if scale > 1:
+        factor = round(scale)
+        return nn.ConvTranspose2d(width, width, factor, stride=factor)
+    if scale < 1:
+        return nn.Conv2d(width, width, 3, stride=round(1 / scale), padding=1)
+    return nn.Identity()

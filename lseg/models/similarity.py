@@ -1,0 +1,25 @@
+"""Pixel embeddings against label vectors (LSeg, section 3.2)."""
+
+import torch
+from torch import Tensor
+
+
+def label_logits(embeddings: Tensor, text: Tensor, scale: float) -> Tensor:
+    """`scale` times the cosine of every pixel embedding with every label vector.
+
+    The dot products are divided by the pixel norms afterwards, and the scale is folded into the N
+    label vectors, so that no normalised copy of the (large) embedding map is made.
+
+    Args:
+        embeddings: (B, C, h, w), any norm.
+        text: (N, C), or (B, N, C) where each image has labels of its own; unit vectors.
+        scale: 1/0.07 in LSeg.
+
+    Returns:
+        (B, N, h, w) in [-scale, scale].
+    """
+    height, width = embeddings.shape[-2:]
+    pixels = embeddings.flatten(2)  # (B, C, hw)
+    norm = torch.linalg.vector_norm(pixels, dim=1, keepdim=True, dtype=torch.float32)
+    dots = (scale * text).to(pixels.dtype) @ pixels  # (B, N, hw)
+    return (dots / norm.clamp_min(1e-12)).unflatten(2, (height, width))

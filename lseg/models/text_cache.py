@@ -1,0 +1,52 @@
+"""Label vectors on disk, one small file a prompt, so that a thousand labels are encoded once."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lseg.paths import cache_dir
+
+
+class TextCache:
+    """Vectors of one text encoder, kept under `cache_dir()/text`.
+
+    Files appear whole or not at all, so processes may share a cache. A cache that cannot be read or
+    written only costs time.
+    """
+
+    def __init__(self, key: str) -> None:
+        """`key` identifies the encoder and its weights."""
+        self.folder = cache_dir() / "text" / _digest(key)
+
+    def read(self, prompts: Iterable[str]) -> dict[str, Tensor]:
+        """The vectors (C,) of those prompts that are cached."""
+        found = {}
+        for prompt in prompts:
+            try:
+                found[prompt] = load_file(self._file(prompt))["vector"]
+            except (OSError, SafetensorError, KeyError):
+                continue
+        return found
+
+    def write(self, vectors: Mapping[str, Tensor]) -> None:
+        """Keeps vectors (C,) for later."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for prompt, vector in vectors.items():
+                partial = self.folder / f".{uuid.uuid4().hex}"
+                save_file({"vector": vector.contiguous()}, partial, metadata={"prompt": prompt})
+                partial.replace(self._file(prompt))
+        except OSError:
+            return
+
+    def _file(self, prompt: str) -> Path:
+        return self.folder / f"{_digest(prompt)}.safetensors"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,55 @@
+"""The DPT trunk that language-driven, fixed-class and depth networks share."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lseg.models.backbones import Backbone, size_multiple
+from lseg.models.fusion import Fusion
+
+
+class Trunk(nn.Module):
+    """Backbone, reassemble, fusion (Ranftl et al., "Vision Transformers for Dense Prediction")."""
+
+    def __init__(self, backbone: Backbone, reassemble: Sequence[nn.Module], fusion: Fusion) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.reassemble = nn.ModuleList(reassemble)
+        self.fusion = fusion
+        self.multiple = size_multiple(backbone.levels)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels (B, 3, H, W) to features (B, F, H/4, W/4).
+
+        H and W must be multiples of `multiple`; `pad_to_multiple` makes them so.
+        """
+        levels = self.backbone(pixels)
+        maps = [step(level) for step, level in zip(self.reassemble, levels, strict=True)]
+        return self.fusion(maps)
+
+
+class Padded(NamedTuple):
+    """Pixels on the patch grid (B, 3, H', W') and the size (H, W) they had before."""
+
+    pixels: Tensor
+    size: tuple[int, int]
+
+
+def pad_to_multiple(pixels: Tensor, multiple: int, minimum: int = 32) -> Padded:
+    """Repeats the last row and column until height and width divide by `multiple`.
+
+    Raises:
+        ValueError: If the pixels are not (B, 3, H, W) with H and W of at least `minimum`.
+    """
+    if pixels.ndim != 4 or pixels.shape[1] != 3 or min(pixels.shape[-2:]) < minimum:
+        raise ValueError(
+            f"pixels have shape {tuple(pixels.shape)}: expected (B, 3, H, W) with H and W of at "
+            f"least {minimum}"
+        )
+    height, width = pixels.shape[-2:]
+    bottom, right = -height % multiple, -width % multiple
+    if bottom or right:
+        pixels = F.pad(pixels, (0, right, 0, bottom), mode="replicate")
+    return Padded(pixels, (height, width))

@@ -1,0 +1,209 @@
+"""Training an LSeg: a thin LightningModule over the network."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lseg.checkpoints.backbone import pretrained_backbone
+from lseg.checkpoints.native import LIGHTNING_CONFIG, load_model, load_weights
+from lseg.config import LSegConfig
+from lseg.data.datamodule import SegmentationDataModule
+from lseg.errors import ConfigError
+from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.models.lseg import LSeg
+from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
+
+Batch = dict[str, Tensor]
+
+
+class LSegModule(LightningModule):
+    """Per-pixel cross-entropy between logits and masks; only the image encoder learns.
+
+    Label vectors are encoded once, before the first step. Validation pools IoU over the pictures of
+    each validation set, and logs the mean over the sets of a group as `val/<group>/miou`.
+    """
+
+    def __init__(
+        self,
+        network: LSegConfig,
+        optim: OptimConfig | None = None,
+        backbone_weights: str | None = None,
+        init_from: str | None = None,
+        freeze_backbone_norm: bool = False,
+        loss_stride: int = 1,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        """Describes the training; networks are built when it starts.
+
+        Args:
+            network: What to train.
+            optim: Optimizer and schedule; LSeg's recipe by default.
+            backbone_weights: Initial weights of the image encoder: `timm`, or a file in timm's
+                layout; random by default.
+            init_from: A trained model (see `load_model`) to start from instead.
+            freeze_backbone_norm: Keep the backbone's batch-norm statistics as they are.
+            loss_stride: 1 computes the loss at full resolution; 4 at the decoder's own grid, which
+                is several times cheaper.
+            label_smoothing: Of the cross-entropy, in [0, 1).
+
+        Raises:
+            ConfigError: If values do not fit together.
+        """
+        super().__init__()
+        if loss_stride not in (1, 4):
+            raise ConfigError(f"loss_stride is {loss_stride}: it must be 1 or 4")
+        if backbone_weights is not None and init_from is not None:
+            raise ConfigError("give backbone_weights or init_from, not both")
+        self.optim = optim or OptimConfig()
+        self.freeze_backbone_norm = freeze_backbone_norm
+        self.loss_stride = loss_stride
+        self.label_smoothing = label_smoothing
+        self.net = LSeg(network)
+        if backbone_weights is not None:
+            backbone = pretrained_backbone(network.trunk, backbone_weights)
+            weights = backbone.state_dict()
+            load_weights(self.net.trunk.backbone, weights, backbone_weights)
+        if init_from is not None:
+            load_weights(self.net, load_model(init_from).state_dict(), init_from)
+        self.metrics: dict[str, SegmentationMetric] = {}
+        self.scores: dict[str, Scores] = {}
+
+    @property
+    def data(self) -> SegmentationDataModule:
+        """The data module of the running trainer."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, SegmentationDataModule)
+        return data
+
+    def setup(self, stage: str) -> None:
+        """Notes the label set, so that a checkpoint says what it was trained with."""
+        if stage == "fit":
+            labels = tuple(self.data.labels)
+            self.net.config = dataclasses.replace(self.net.config, labels=labels)
+
+    def train(self, mode: bool = True) -> "LSegModule":
+        """Train mode, but for the backbone's batch norm where that is frozen."""
+        super().train(mode)
+        if mode and self.freeze_backbone_norm:
+            for module in self.net.trunk.backbone.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def on_fit_start(self) -> None:
+        """Encodes the training labels, once."""
+        self.train_text = self.net.encode_labels(self.data.labels)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Cross-entropy of a batch, ignored pixels left out."""
+        pixels, mask = self.net.normalize(batch["image"]), batch["mask"]
+        if self.loss_stride == 1:
+            logits = self.net(pixels, self.train_text)
+        else:
+            logits = self.net.coarse_logits(pixels, self.train_text)
+            mask = sample_mask(mask, logits.shape[-2:])
+        loss = segmentation_loss(logits, mask, self.data.ignore_index, self.label_smoothing)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def on_validation_start(self) -> None:
+        """Encodes the labels of the validation sets and resets their metrics."""
+        self._start_evaluation(self.data.val_sets)
+
+    def on_test_start(self) -> None:
+        """Encodes the labels of the test sets and resets their metrics."""
+        self._start_evaluation(self.data.test_sets)
+
+    def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> Tensor:
+        """Counts a batch; returns its label maps (B, H, W)."""
+        return self._count(batch, dataloader_idx)
+
+    def test_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> Tensor:
+        """Counts a batch; returns its label maps (B, H, W)."""
+        return self._count(batch, dataloader_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the pooled figures of each group of validation sets."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the pooled figures of each group of test sets."""
+        self._log_scores("test")
+
+    def configure_optimizers(self) -> Any:
+        """Optimizer and schedule; steps are optimizer steps."""
+        optimizer = build_optimizer(self.optim, self.net.trunk.backbone, self.net)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = build_schedule(self.optim, optimizer, steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Stores the configuration, so that the checkpoint can be loaded by itself."""
+        checkpoint[LIGHTNING_CONFIG] = self.net.config.to_dict()
+
+    def _start_evaluation(self, sets: list[tuple[str, list[str]]]) -> None:
+        self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]
+        ignore = self.data.ignore_index
+        self.metrics = {
+            name: SegmentationMetric(len(labels), ignore).to(self.device) for name, labels in sets
+        }
+
+    def _count(self, batch: Batch, index: int) -> Tensor:
+        logits = self.net(self.net.normalize(batch["image"]), self.eval_text[index])
+        prediction = logits.argmax(1)
+        list(self.metrics.values())[index].update(prediction, batch["mask"])
+        return prediction
+
+    def _log_scores(self, stage: str) -> None:
+        self.scores = {name: metric.compute() for name, metric in self.metrics.items()}
+        groups: dict[str, list[Scores]] = {}
+        for name, scores in self.scores.items():
+            groups.setdefault(name.split("/")[0], []).append(scores)
+        for group, members in groups.items():
+            for figure in ("miou", "pixel_accuracy"):
+                mean = sum(getattr(scores, figure) for scores in members) / len(members)
+                self.log(f"{stage}/{group}/{figure}", mean, prog_bar=figure == "miou")
+
+
+def segmentation_loss(
+    logits: Tensor, mask: Tensor, ignore_index: int, label_smoothing: float = 0.0
+) -> Tensor:
+    """Mean cross-entropy over labelled pixels; 0 (with a gradient) where there are none.
+
+    Args:
+        logits: (B, N, H, W).
+        mask: (B, H, W), label indices or `ignore_index`.
+        ignore_index: Mask value that does not count.
+        label_smoothing: Share of the target that is spread over all labels.
+
+    Returns:
+        A scalar.
+    """
+    total = F.cross_entropy(
+        logits.float(), mask, ignore_index=ignore_index, label_smoothing=label_smoothing,
+        reduction="sum",
+    )  # fmt: skip
+    return total / (mask != ignore_index).sum().clamp_min(1)
+
+
+def sample_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """The mask (B, H, W) at the pixels where logits of `size` lie (corners aligned)."""
+    rows, columns = (
+        torch.linspace(0, full - 1, part, device=mask.device).round().long()
+        for full, part in zip(mask.shape[-2:], size, strict=True)
+    )
+    return mask[:, rows][:, :, columns]
+
+
+def trained_network(checkpoint: str | Path) -> LSeg:
+    """The network inside a Lightning checkpoint of this module."""
+    return load_model(checkpoint)

@@ -1,0 +1,95 @@
+"""What a training run leaves behind: a table, a picture and `result.json`."""
+
+from pathlib import Path
+from typing import Any
+
+from lseg.data.datamodule import SegmentationDataModule
+from lseg.evaluation.semantic import scores_to_json
+from lseg.files import whole_file, write_json
+from lseg.report import print_table, versions
+from lseg.training.module import LSegModule
+from lseg.training.pictures import ValidationPictures, stack
+
+
+class Result:
+    """Figures of the last validation, in percent, and the time of the training."""
+
+    def __init__(
+        self, module: LSegModule, data: SegmentationDataModule, seconds: float, root: Path
+    ) -> None:
+        """Collects the figures of `module`; `seconds` is how long the training took."""
+        self.module = module
+        self.root = root
+        self.seconds = seconds
+        self.sets = {
+            name: scores_to_json(module.scores[name], labels)
+            for name, labels in data.val_sets
+            if name in module.scores
+        }
+
+    @property
+    def groups(self) -> dict[str, dict[str, Any]]:
+        """Mean figures over the validation sets of each group (`seen/1`, `seen/2`: `seen`)."""
+        members: dict[str, list[dict[str, Any]]] = {}
+        for name, figures in self.sets.items():
+            members.setdefault(name.split("/")[0], []).append(figures)
+        return {
+            group: {
+                "labels": len(sets[0]["per_class"]),
+                "sets": len(sets),
+                **{
+                    figure: sum(entry[figure] for entry in sets) / len(sets)
+                    for figure in ("miou", "pixel_accuracy")
+                },
+            }
+            for group, sets in members.items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """`<group>_miou` and `<group>_pixel_accuracy` in percent, `train_seconds`, the details."""
+        figures = {
+            f"{group}_{figure}": values[figure]
+            for group, values in self.groups.items()
+            for figure in ("miou", "pixel_accuracy")
+        }
+        return {
+            **figures,
+            "train_seconds": self.seconds,
+            "sets": self.sets,
+            "network": self.module.net.config.to_dict(),
+            "versions": versions(),
+        }
+
+    def write(self) -> None:
+        """Writes `result.json` and `predictions.png`, prints the table and what to run next."""
+        write_json(self.root / "result.json", self.to_json())
+        pictures = [
+            callback
+            for callback in self.module.trainer.callbacks  # type: ignore[attr-defined]
+            if isinstance(callback, ValidationPictures)
+        ]
+        rows = [row for callback in pictures for group in callback.rows.values() for row in group]
+        if rows:
+            with whole_file(self.root / "predictions.png") as partial:
+                stack(rows).save(partial)
+        if self.sets:
+            print_table(
+                f"after {self.seconds:.0f} s of training",
+                ["classes", "labels asked", "mIoU %", "pixel accuracy %"],
+                [
+                    [
+                        group,
+                        f"{values['labels']}" + (f" x {values['sets']}" * (values["sets"] > 1)),
+                        f"{values['miou']:.2f}",
+                        f"{values['pixel_accuracy']:.2f}",
+                    ]
+                    for group, values in self.groups.items()
+                ],
+            )
+        print(f"""
+{self.root}/model            the trained network
+{self.root}/predictions.png  pictures, truth and prediction side by side
+{self.root}/result.json      these figures and the configuration
+
+Next: lseg predict PICTURE --labels "..., other" --checkpoint {self.root}/model --out predictions
+""")

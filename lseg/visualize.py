@@ -1,0 +1,126 @@
+"""Colours for label maps: a palette, overlays and legends."""
+
+import colorsys
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+GREY = (128, 128, 128)
+BACKGROUND_NAMES = {"other", "others", "background"}
+
+
+@cache
+def palette(count: int) -> np.ndarray:
+    """Colours that stay the same however many there are, (count, 3) uint8, neighbours far apart.
+
+    Hues step by the golden ratio; lightness and saturation alternate with another period.
+    """
+    colours = []
+    for index in range(count):
+        hue = (0.02 + index * 0.61803398875) % 1.0
+        lightness = (0.5, 0.65, 0.38)[index // 6 % 3]
+        saturation = (0.85, 0.6)[index // 18 % 2]
+        colours.append(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return np.round(255 * np.array(colours).reshape(count, 3)).astype(np.uint8)
+
+
+def label_colours(labels: Sequence[str]) -> np.ndarray:
+    """A colour a label, (N, 3) uint8; grey for "other" and "background"."""
+    colours = palette(len(labels)).copy()
+    for index, label in enumerate(labels):
+        if label.split("|")[0].strip().lower() in BACKGROUND_NAMES:
+            colours[index] = GREY
+    return colours
+
+
+def colour_map(label_map: np.ndarray, colours: np.ndarray, missing: int = 0) -> np.ndarray:
+    """A label map (H, W) as colours (H, W, 3) uint8; grey level `missing` where no colour is."""
+    table = np.full((256 if label_map.dtype == np.uint8 else 65536, 3), missing, np.uint8)
+    table[: len(colours)] = colours
+    return table[label_map]
+
+
+def overlay(
+    image: np.ndarray, label_map: np.ndarray, colours: np.ndarray, opacity: float = 0.55
+) -> np.ndarray:
+    """The picture under its label map.
+
+    Args:
+        image: (H, W, 3) uint8.
+        label_map: (H, W) indices into `colours`.
+        colours: (N, 3) uint8.
+        opacity: Of the colours, in [0, 1].
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    mixed = (1 - opacity) * image + opacity * colour_map(label_map, colours)
+    return np.round(mixed).astype(np.uint8)
+
+
+def with_legend(
+    picture: np.ndarray, labels: Sequence[str], colours: np.ndarray, shown: Sequence[int] = ()
+) -> Image.Image:
+    """The picture with a legend below it.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        labels: Label names.
+        colours: (N, 3) uint8.
+        shown: Indices of the labels to name; all if empty.
+
+    Returns:
+        An RGB image at least as wide and higher than the picture.
+    """
+    entries = list(shown) or list(range(len(labels)))
+    height, width = picture.shape[:2]
+    width = max(width, 200)
+    text_size = int(min(24, max(12, width / 40)))
+    font = ImageFont.load_default(text_size)
+    swatch, gap = text_size, text_size // 2
+    rows, x = [[]], gap  # type: list[list[tuple[int, int]]], int
+    for index in entries:
+        length = swatch + gap // 2 + int(font.getlength(labels[index])) + 2 * gap
+        if rows[-1] and x + length > width:
+            rows.append([])
+            x = gap
+        rows[-1].append((index, x))
+        x += length
+    line = text_size + gap
+    canvas = Image.new("RGB", (width, height + line * len(rows) + gap), "white")
+    canvas.paste(Image.fromarray(picture), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for number, row in enumerate(rows):
+        y = height + gap + number * line
+        for index, left in row:
+            fill = tuple(int(value) for value in colours[index])
+            draw.rectangle((left, y, left + swatch, y + swatch), fill=fill, outline="black")
+            draw.text(
+                (left + swatch + gap // 2, y + swatch / 2), labels[index], "black", font, "lm"
+            )
+    return canvas
+
+
+def comparison(
+    image: np.ndarray,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    labels: Sequence[str],
+    colours: np.ndarray,
+) -> Image.Image:
+    """A picture, its truth and its prediction side by side, with a legend.
+
+    Args:
+        image: (H, W, 3) uint8.
+        truth: (H, W) indices into `labels`; others are black.
+        prediction: (H, W) indices into `labels`.
+        labels: Label names.
+        colours: (N, 3) uint8.
+    """
+    maps = [colour_map(part.astype(np.uint16), colours) for part in (truth, prediction)]
+    shown = np.union1d(truth[truth < len(labels)], prediction)
+    gap = np.full((image.shape[0], 4, 3), 255, np.uint8)
+    row = np.concatenate([image, gap, maps[0], gap, maps[1]], axis=1)
+    return with_legend(row, labels, colours, shown.astype(int).tolist())
