@@ -120,9 +120,9 @@ def _load_lightning(path: Path) -> LSeg:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for what is no checkpoint
-        reason = str(error).strip().splitlines()[0]
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint ({reason}); a checkpoint is {ACCEPTED}"
+            f"{path} is truncated, no PyTorch checkpoint, or holds more than weights and settings; "
+            f"a checkpoint is {ACCEPTED}"
         ) from error
     if not isinstance(checkpoint, dict) or LIGHTNING_CONFIG not in checkpoint:
         raise CheckpointError(f"{path} was not written by this project; a checkpoint is {ACCEPTED}")

@@ -25,6 +25,8 @@ def predict(options: argparse.Namespace) -> None:
     model = model_from(options)
     model.encode_labels(labels)  # a wrong label is reported before the first picture is read
     segmenter = Segmenter(model, options.size)
+    if model.config.description:
+        print(model.config.description)
     for path in tqdm(images, unit="image", disable=len(images) < 2):
         segmenter.set_image(path)
         result = segmenter.segment(labels)

@@ -16,8 +16,8 @@ from torchvision.transforms.v2 import functional
 from lseg.data.images import load_image, load_mask
 from lseg.data.items import Key, split_key
 from lseg.data.labels import load_prompts, parse_labels
-from lseg.paths import resolve_data_path
 from lseg.errors import DataError, LSegError
+from lseg.paths import resolve_data_path
 
 _LAYOUT = """Expected layout:
   <root>/classes.txt   one class a line; line i (from 0) names mask value i

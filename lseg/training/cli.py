@@ -1,5 +1,6 @@
 """`lseg fit|validate|test`: Lightning's command line over this project's module and data."""
 
+import logging
 import sys
 import time
 import warnings
@@ -18,12 +19,12 @@ from lseg.training.module import LSegModule
 from lseg.training.pictures import ValidationPictures
 from lseg.training.result import Result
 
-
 # Advice that does not apply here, and notices about libraries' insides.
 HARMLESS = (
     ".*does not have many workers.*",
     ".*isinstance.treespec, LeafSpec.*",
     ".*Experiment logs directory.*exists and is not empty.*",
+    ".*module.s. in eval mode at the start of training.*",
     ".*number of training batches.*is smaller than the logging interval.*",
 )
 
@@ -80,6 +81,9 @@ def main(command: str, arguments: list[str]) -> None:
     torch.set_float32_matmul_precision("high")
     for harmless in HARMLESS:
         warnings.filterwarnings("ignore", message=harmless)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
+        lambda record: "Tip:" not in record.getMessage()
+    )
     sys.argv = ["lseg", command, *arguments]  # Lightning's parser reads it, and usage names it
     TrainingCLI(
         LSegModule,

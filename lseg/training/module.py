@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -98,7 +97,12 @@ class LSegModule(LightningModule):
 
     def on_fit_start(self) -> None:
         """Encodes the training labels, once."""
+        self.train()  # Lightning keeps the modes that it finds, and networks start in train mode
         self.train_text = self.net.encode_labels(self.data.labels)
+
+    def on_train_epoch_start(self) -> None:
+        """Seeds dropout and the like by epoch, so that a resumed run draws what one run draws."""
+        torch.manual_seed(1000 * self.data.seed + self.current_epoch)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
@@ -202,8 +206,3 @@ def sample_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
         for full, part in zip(mask.shape[-2:], size, strict=True)
     )
     return mask[:, rows][:, :, columns]
-
-
-def trained_network(checkpoint: str | Path) -> LSeg:
-    """The network inside a Lightning checkpoint of this module."""
-    return load_model(checkpoint)

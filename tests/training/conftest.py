@@ -1,0 +1,37 @@
+"""A tiny real network, label vectors in a table, and a few drawn pictures."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lseg.config import LSegConfig, TextConfig, TrunkConfig
+from lseg.data.datamodule import ShapesDataModule
+from lseg.data.shapes import CLASSES
+
+WIDTH = 16
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "table.safetensors"
+    names = ["background", *CLASSES]
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(len(names), WIDTH, generator=generator)
+    vectors = torch.nn.functional.normalize(vectors, dim=-1)
+    save_file({"embeddings": vectors}, path, metadata={"labels": json.dumps(names)})
+    return path
+
+
+@pytest.fixture
+def network(table):
+    trunk = TrunkConfig(
+        "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
+    )
+    return LSegConfig(trunk, TextConfig(table=str(table)), embed_dim=WIDTH)
+
+
+@pytest.fixture
+def data():
+    return ShapesDataModule(train_length=8, val_length=2, size=32, batch_size=4, val_batch_size=2)

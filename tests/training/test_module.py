@@ -1,0 +1,135 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch.nn import functional as F
+
+from lseg.config import TextConfig
+from lseg.errors import ConfigError
+from lseg.models.text import LabelEncoder, OpenClipText
+from lseg.training.module import LSegModule, sample_mask, segmentation_loss
+from lseg.training.optim import OptimConfig
+
+QUIET = {
+    "accelerator": "cpu",
+    "logger": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "enable_checkpointing": False,
+}
+
+
+def adamw(**options):
+    return OptimConfig(name="adamw", lr=1e-3, decoder_factor=1.0, **options)
+
+
+@pytest.mark.parametrize("loss_stride", [1, 4])
+def test_a_run_changes_every_weight_and_reports_finite_scores(network, data, loss_stride):
+    torch.manual_seed(0)
+    module = LSegModule(network, adamw(), loss_stride=loss_stride)
+    before = copy.deepcopy(dict(module.net.named_parameters()))
+    Trainer(**QUIET, max_epochs=1).fit(module, datamodule=data)
+    unchanged = [
+        name for name, value in module.net.named_parameters() if torch.equal(value, before[name])
+    ]
+    assert unchanged == []
+    assert list(module.scores) == ["seen/fold1", "seen/fold2", "seen/fold3", "unseen"]
+    assert all(0 <= scores.miou <= 1 for scores in module.scores.values())
+    assert module.net.config.labels == tuple(data.labels)
+
+
+def test_training_touches_no_weight_of_the_text_encoder(network, data):
+    module = LSegModule(network, adamw())
+    source = OpenClipText("tiny", None)
+    module.net.text = LabelEncoder(TextConfig("tiny", None), 64, source)
+    module.net.project = torch.nn.Conv2d(8, 64, 1)
+    module.net.config = network.__class__(**{**vars(network), "embed_dim": 64})
+    before = copy.deepcopy(source.net.state_dict())
+    trainer = Trainer(**QUIET, max_epochs=1)
+    trainer.fit(module, datamodule=data)
+    module.train()
+    after = source.net.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert not source.net.training
+    assert not any(parameter.requires_grad for parameter in source.net.parameters())
+    in_optimizer = {id(p) for group in trainer.optimizers[0].param_groups for p in group["params"]}
+    assert in_optimizer == {id(parameter) for parameter in module.net.parameters()}
+    assert not any("text" in name for name in module.state_dict())
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(network, data, tmp_path):
+    def run(epochs, resume=None):
+        torch.manual_seed(0)
+        module = LSegModule(network, adamw(schedule="poly"))
+        trainer = Trainer(**QUIET, max_epochs=3, limit_val_batches=0)
+        stop = StopAfter(epochs, tmp_path / f"{epochs}.ckpt")
+        trainer.callbacks.append(stop)
+        trainer.fit(module, datamodule=copy.deepcopy(data), ckpt_path=resume)
+        return module.net.state_dict()
+
+    whole = run(3)
+    run(1)
+    resumed = run(3, tmp_path / "1.ckpt")
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+
+
+class StopAfter(Callback):
+    """Saves at the end of an epoch and stops there."""
+
+    def __init__(self, epochs, path):
+        self.epochs, self.path = epochs, path
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch + 1 == self.epochs:
+            trainer.save_checkpoint(self.path)
+            trainer.should_stop = True
+
+
+def test_frozen_backbone_norm_keeps_its_statistics_while_the_decoder_learns(network, data):
+    module = LSegModule(network, adamw(), freeze_backbone_norm=True)
+    buffers = {name: value.clone() for name, value in module.net.named_buffers()}
+    Trainer(**QUIET, max_epochs=1).fit(module, datamodule=data)
+    for name, value in module.net.named_buffers():
+        if name.endswith("running_mean"):
+            assert torch.equal(value, buffers[name]) == name.startswith("trunk.backbone"), name
+
+
+def test_loss_equals_a_naive_one_and_ignored_pixels_do_not_count():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 3, 4, 5))
+    mask = rng.integers(0, 3, size=(2, 4, 5))
+    mask[0, :2] = 255
+    total, count = 0.0, 0
+    for b, y, x in np.ndindex(mask.shape):
+        if mask[b, y, x] != 255:
+            scores = logits[b, :, y, x]
+            total += np.log(np.exp(scores).sum()) - scores[mask[b, y, x]]
+            count += 1
+    loss = segmentation_loss(torch.from_numpy(logits).float(), torch.from_numpy(mask), 255)
+    assert loss.item() == pytest.approx(total / count, rel=1e-5)
+
+
+def test_loss_of_a_batch_without_labelled_pixels_is_zero_with_a_gradient():
+    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
+    loss = segmentation_loss(logits, torch.full((1, 4, 4), 255), 255)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+def test_sampled_mask_lies_where_aligned_corners_put_the_logits():
+    mask = torch.arange(9 * 13).reshape(1, 9, 13)
+    sampled = sample_mask(mask, (3, 4))
+    wanted = F.interpolate(mask[None].double(), (3, 4), mode="bilinear", align_corners=True)[0]
+    assert torch.equal(sampled.double(), wanted)
+
+
+def test_values_that_do_not_fit_together_are_refused(network):
+    with pytest.raises(ConfigError, match="loss_stride is 3"):
+        LSegModule(network, loss_stride=3)
+    with pytest.raises(ConfigError, match="not both"):
+        LSegModule(network, backbone_weights="timm", init_from="tiny")
+    with pytest.raises(ConfigError, match="positive"):
+        OptimConfig(lr=-1.0)
