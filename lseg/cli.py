@@ -149,9 +149,8 @@ def _data_check(options: argparse.Namespace) -> None:
 
 def _message(error: LSegError) -> str:
     """The error's own words, also where a worker process has wrapped them in its traceback."""
-    return (
-        str(error).rsplit("lseg.errors.", 1)[-1].removeprefix(f"{type(error).__name__}: ").strip()
-    )
+    words = str(error).rsplit("lseg.errors.", 1)[-1]
+    return words.removeprefix(f"{type(error).__name__}: ").strip()
 
 
 def _whole(text: str) -> int:

@@ -22,6 +22,7 @@ from lseg.training.result import Result
 # Advice that does not apply here, and notices about libraries' insides.
 HARMLESS = (
     ".*does not have many workers.*",
+    ".*It is recommended to use `self.log.*sync_dist=True.*",  # metrics are summed before that
     ".*isinstance.treespec, LeafSpec.*",
     ".*Experiment logs directory.*exists and is not empty.*",
     ".*module.s. in eval mode at the start of training.*",

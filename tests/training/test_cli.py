@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,20 @@ def test_typos_are_refused(config, typo, tmp_path, capsys):
 def test_errors_of_the_configuration_are_one_line(config, capsys):
     assert main(["fit", "--config", str(config), "--model.loss_stride", "3"]) == 2
     assert "loss_stride is 3" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_two_processes_count_every_validation_picture_once(config, tmp_path):
+    options = ["--config", str(config), "--data.init_args.val_length", "5"]
+    main(["fit", *options])
+    best = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    figures = []
+    for devices in (["--trainer.devices", "1"], ["--trainer.devices", "2"]):
+        command = [sys.executable, "-m", "lseg", "validate", *options, *devices]
+        command += ["--trainer.strategy", "ddp", "--ckpt_path", best]
+        run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+        figures.append(re.findall(r"val/(\w+/\w+)\D+([\d.]+)", run.stdout))
+    assert len(figures[0]) >= 4
+    assert figures[0] == figures[1]
 
 
 def test_quickstart_trains_the_preset_tiny():
