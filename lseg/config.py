@@ -146,8 +146,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "tiny": {
         "trunk": TrunkConfig(
-            "resnet10t", {"channels": [32, 48, 96, 128]}, (1, 2, 3, 4), (32, 48, 96, 128),
-            readout="ignore", features=48,
+            "resnet10t", {"channels": [32, 48, 96, 128], "stem_width": 16}, (1, 2, 3, 4),
+            (32, 48, 96, 128), readout="ignore", features=32,
         ),
         "text": TextConfig("tiny", None),
         "preprocessing": Preprocessing(size=128),

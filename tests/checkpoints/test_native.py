@@ -152,7 +152,6 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one(folder):
         (None, "block_activation", "gelu"),
         ("trunk", "backbone", "resnet10"),
         ("trunk", "levels", [1, 2, 3]),
-        ("trunk", "levels", 4),
         ("trunk", "level_widths", [8, 8, 16]),
         ("trunk", "backbone_options", {"channels": [8]}),
         ("trunk", "backbone_options", [8]),

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lseg.data.pairs import PairsDataset
+from lseg.evaluation.inference import InferenceConfig
+from lseg.evaluation.metrics import Scores
+from lseg.evaluation.semantic import evaluate, scores_to_json
+
+CLASSES = ["sky", "road", "tree", "car"]
+SIZES = [(64, 96), (64, 64), (37, 51)]
+
+
+@pytest.fixture
+def data(tmp_path, picture):
+    """Three pictures; a tenth of the pixels is ignored, and no mask has class 3."""
+    root = tmp_path / "data"
+    root.mkdir()
+    rng = np.random.default_rng(1)
+    lines = []
+    for number, (height, width) in enumerate(SIZES):
+        Image.fromarray(picture(height, width).permute(1, 2, 0).numpy()).save(root / f"{number}.png")
+        mask = rng.integers(0, 3, (height, width), dtype=np.uint8)
+        mask[rng.random(mask.shape) < 0.1] = 255
+        Image.fromarray(mask).save(root / f"{number}.mask.png")
+        lines.append(f"{number}.png {number}.mask.png")
+    (root / "classes.txt").write_text("\n".join(CLASSES))
+    (root / "val.txt").write_text("\n".join(lines))
+    return PairsDataset(root, "val")
+
+
+def naive(model, data, labels):
+    """Scores from the network's own logits, pixel by pixel over the whole set."""
+    truths, predictions = [], []
+    for item in data:
+        with torch.no_grad():
+            logits = model(model.normalize(item["image"][None]), labels)[0]
+        predictions.append(logits.argmax(0).numpy().ravel())
+        truths.append(item["mask"].numpy().ravel())
+    truth, prediction = np.concatenate(truths), np.concatenate(predictions)
+    truth, prediction = truth[truth != 255], prediction[truth != 255]
+    iou = []
+    for index in range(len(labels)):
+        union = ((truth == index) | (prediction == index)).sum()
+        both = ((truth == index) & (prediction == index)).sum()
+        iou.append(both / union if union else np.nan)
+    return iou, (truth == prediction).mean()
+
+
+@pytest.mark.parametrize("labels", [None, ["road", "sky", "other", "tree"]])
+def test_scores_equal_those_of_the_network_s_own_argmax(model, data, labels):
+    scores = evaluate(model, data, InferenceConfig(size=0), labels)
+    iou, accuracy = naive(model, data, labels or CLASSES)
+    np.testing.assert_allclose(scores.iou.numpy(), iou, atol=1e-12)
+    assert scores.miou == pytest.approx(np.nanmean(iou))
+    assert scores.pixel_accuracy == pytest.approx(accuracy)
+    assert sum(value > 0 for value in iou) > 1  # the network does not always say the same
+
+
+def test_progress_wraps_the_loader_and_pictures_come_one_by_one(model, data):
+    seen = []
+
+    def progress(loader):
+        for item in loader:
+            seen.append(tuple(item["image"].shape[-2:]))
+            yield item
+
+    evaluate(model, data, InferenceConfig(), progress=progress)
+    assert seen == SIZES
+
+
+def test_figures_are_in_percent_and_json_can_hold_them():
+    scores = Scores(0.25, 0.5, torch.tensor([0.5, 0.0, torch.nan], dtype=torch.double))
+    figures = scores_to_json(scores, ["sky", "person|people", "car"])
+    assert figures["miou"] == 25
+    assert figures["pixel_accuracy"] == 50
+    assert list(figures["per_class"].values()) == [50, 0, None]
+    assert list(figures["per_class"])[::2] == ["sky", "car"]
+    json.dumps(figures, allow_nan=False)
+
+
+def test_a_set_without_labelled_pixels_has_no_figures_rather_than_invalid_json():
+    nothing = torch.full((2,), torch.nan, dtype=torch.double)
+    figures = scores_to_json(Scores(float("nan"), float("nan"), nothing), ["sky", "road"])
+    json.dumps(figures, allow_nan=False)
+
+
+def test_classes_whose_display_names_agree_keep_a_figure_each():
+    scores = Scores(0.5, 0.5, torch.tensor([0.2, 0.8], dtype=torch.double))
+    figures = scores_to_json(scores, ["bat|animal", "bat|club"])
+    assert list(figures["per_class"].values()) == [20, 80]
