@@ -18,6 +18,8 @@ from numpy.random import Generator, default_rng
 from PIL import Image, ImageDraw
 from torch.utils.data import Dataset
 
+from lseg.errors import ConfigError
+
 # Far apart in hue; white, the one without a hue, stays brighter than any background.
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (215, 30, 35),
@@ -75,10 +77,10 @@ def fold_classes(fold: int) -> list[str]:
     fold is one diagonal and half of another, so no attribute occurs in it more than twice.
 
     Raises:
-        ValueError: If there is no such fold.
+        ConfigError: If there is no such fold.
     """
     if fold not in range(NUM_FOLDS):
-        raise ValueError(f"fold {fold!r} does not exist: folds are 0 to {NUM_FOLDS - 1}")
+        raise ConfigError(f"fold {fold!r} does not exist: folds are 0 to {NUM_FOLDS - 1}")
     # (diagonal held whole, diagonal held by half, whether it is the half of the later colours)
     whole, shared, later = ((0, 1, False), (2, 1, True), (3, 4, False), (5, 4, True))[fold]
     held = []
@@ -99,18 +101,18 @@ def check_classes(classes: Sequence[str]) -> list[str]:
     """Return `classes` as a list if all can be drawn.
 
     Raises:
-        ValueError: If there is none, one is named twice, or one is not in `CLASSES`.
+        ConfigError: If there is none, one is named twice, or one is not in `CLASSES`.
     """
     if isinstance(classes, str) or not classes:
-        raise ValueError(f"classes must be a list of one or more class names, not {classes!r}")
+        raise ConfigError(f"classes must be a list of one or more class names, not {classes!r}")
     unknown = [name for name in classes if name not in CLASSES]
     if unknown:
-        raise ValueError(
+        raise ConfigError(
             f"unknown classes {unknown}: accepted are '<colour> <shape>' with a colour of "
             f"{', '.join(COLOURS)} and a shape of {', '.join(SHAPES)}"
         )
     if len(set(classes)) != len(classes):
-        raise ValueError(f"classes are named more than once in {list(classes)}")
+        raise ConfigError(f"classes are named more than once in {list(classes)}")
     return list(classes)
 
 
@@ -276,9 +278,9 @@ class ShapesDataset(Dataset[dict[str, torch.Tensor]]):
         """
         self.classes = check_classes(classes)
         if background in self.classes:
-            raise ValueError(f"the background label {background!r} is one of the classes as well")
+            raise ConfigError(f"the background label {background!r} is one of the classes as well")
         if length < 1 or size < 32 or seed < 0 or max_objects < 1:
-            raise ValueError(
+            raise ConfigError(
                 "length and max_objects must be 1 or more, size 32 or more, seed 0 or more, not "
                 f"{length=}, {max_objects=}, {size=}, {seed=}"
             )

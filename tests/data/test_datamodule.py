@@ -115,19 +115,21 @@ def test_shapes_hold_a_fold_out_of_training() -> None:
     data = ShapesDataModule(fold=2, train_length=8, val_length=4, size=32, batch_size=4)
     assert data.labels == ["background", *seen_classes(2)]
     assert data.val_sets == [
-        ("seen", ["background", *seen_classes(2)]),
+        ("seen/fold0", ["background", *fold_classes(0)]),
+        ("seen/fold1", ["background", *fold_classes(1)]),
+        ("seen/fold3", ["background", *fold_classes(3)]),
         ("unseen", ["background", *fold_classes(2)]),
     ]
-    assert not set(data.labels[1:]) & set(data.val_sets[1][1][1:])
+    assert not set(data.labels[1:]) & set(data.val_sets[-1][1][1:])
     assert len(data.val_labels) == 37
     first, _ = _batches(data, [0])
     assert first["image"].shape == (4, 3, 32, 32)
-    seen, unseen = (list(loader) for loader in data.val_dataloader())
+    seen, *_, unseen = (list(loader) for loader in data.val_dataloader())
     assert [len(batch["image"]) for batch in unseen] == [4]
     assert int(unseen[0]["mask"].max()) <= 9
     assert not torch.equal(seen[0]["image"], first["image"])
     again = ShapesDataModule(fold=2, train_length=8, val_length=4, size=32, seed=7)
-    assert torch.equal(next(iter(again.val_dataloader()[1]))["image"], unseen[0]["image"])
+    assert torch.equal(next(iter(again.val_dataloader()[-1]))["image"], unseen[0]["image"])
 
 
 class _Recorder(LightningModule):

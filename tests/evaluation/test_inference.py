@@ -87,20 +87,20 @@ def test_with_flip_a_mirrored_picture_has_mirrored_logits(model, text, picture, 
     config = InferenceConfig(flip=True, window=window)
     logits = image_logits(model, image, text, config)
     mirrored = image_logits(model, image.flip(-1), text, config)
-    torch.testing.assert_close(mirrored.flip(-1), logits, atol=1e-5, rtol=0)
+    torch.testing.assert_close(mirrored.flip(-1), logits, atol=1e-4, rtol=0)
     plain = image_logits(model, image, text, InferenceConfig(window=window))
-    assert not torch.allclose(plain, logits, atol=1e-3)
+    assert not torch.allclose(plain, logits, atol=1e-2)
 
 
 def test_scales_and_flips_are_averaged(model, text, picture):
     image = picture(50, 71)
     parts = [
-        image_logits(model, image, text, InferenceConfig(scales=(scale,), flip=flip))
+        image_logits(model, view, text, InferenceConfig(scales=(scale,))).flip(mirrored)
         for scale in (0.75, 1.5)
-        for flip in (True,)
+        for view, mirrored in ((image, ()), (image.flip(-1), (-1,)))
     ]
     both = image_logits(model, image, text, InferenceConfig(scales=(0.75, 1.5), flip=True))
-    torch.testing.assert_close(both, sum(parts) / 2)
+    torch.testing.assert_close(both, sum(parts) / 4, atol=1e-4, rtol=0)
 
 
 def test_a_scale_is_a_factor_on_the_size(model, text, picture):

@@ -22,7 +22,9 @@ def data(tmp_path, picture):
     rng = np.random.default_rng(1)
     lines = []
     for number, (height, width) in enumerate(SIZES):
-        Image.fromarray(picture(height, width).permute(1, 2, 0).numpy()).save(root / f"{number}.png")
+        Image.fromarray(picture(height, width).permute(1, 2, 0).numpy()).save(
+            root / f"{number}.png"
+        )
         mask = rng.integers(0, 3, (height, width), dtype=np.uint8)
         mask[rng.random(mask.shape) < 0.1] = 255
         Image.fromarray(mask).save(root / f"{number}.mask.png")

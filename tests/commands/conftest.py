@@ -1,0 +1,83 @@
+"""A saved tiny network, drawn pictures and masks, and the command line in this process."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from lseg.cli import main
+from lseg.config import LSegConfig, Preprocessing, TextConfig, TrunkConfig
+from lseg.models.lseg import LSeg
+
+WIDTH = 16
+NAMES = ["sky", "road", "tree", "other"]
+
+
+def draw(height, width, seed=0):
+    """An (H, W, 3) picture of blocks in random colours."""
+    rng = np.random.default_rng(seed)
+    colours = rng.integers(0, 256, size=(height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    return colours.repeat(8, axis=0).repeat(8, axis=1)[:height, :width].copy()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """Its embeddings are centred, so that random labels each win some pixels."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("model")
+    vectors = torch.nn.functional.normalize(torch.randn(len(NAMES), WIDTH), dim=-1)
+    table = folder / "table.safetensors"
+    save_file({"embeddings": vectors}, table, metadata={"labels": json.dumps(NAMES)})
+    trunk = TrunkConfig(
+        "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
+    )
+    text = TextConfig(table=str(table))
+    model = LSeg(LSegConfig(trunk, text, Preprocessing(size=64), embed_dim=WIDTH)).eval()
+    with torch.no_grad():
+        pixels = torch.from_numpy(draw(96, 96)).permute(2, 0, 1)[None]
+        model.project.bias -= model.encode_image(model.normalize(pixels)).mean((0, 2, 3))
+    model.save_pretrained(folder / "saved")
+    return folder / "saved"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two pictures, `a.png` (64 x 48) and `b.jpg` (41 x 37)."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(draw(48, 64)).save(folder / "a.png")
+    Image.fromarray(draw(37, 41, seed=1)).save(folder / "b.jpg")
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A data set of two pictures with masks of the first three labels."""
+    root = tmp_path / "data"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("one", "two"):
+        Image.fromarray(draw(40, 56, seed=len(name))).save(root / f"{name}.png")
+        mask = rng.integers(0, 3, (40, 56), dtype=np.uint8)
+        mask[:5] = 255
+        Image.fromarray(mask).save(root / f"{name}.mask.png")
+    (root / "classes.txt").write_text("\n".join(NAMES[:3]))
+    (root / "val.txt").write_text("one.png one.mask.png\ntwo.png two.mask.png\n")
+    (root / "train.txt").write_text("two.png two.mask.png\n")
+    return root
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs `lseg` with these arguments: exit code, standard output, standard error."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -1,0 +1,120 @@
+import json
+
+import pytest
+
+from lseg.checkpoints.native import load_model
+from lseg.data.pairs import PairsDataset
+from lseg.evaluation.inference import InferenceConfig
+from lseg.evaluation.semantic import evaluate as evaluate_data
+
+
+@pytest.fixture
+def evaluate(run, checkpoint, data):
+    def call(*more, root=data):
+        options = ["--dataset", "pairs", "--data-root", root, "--checkpoint", checkpoint]
+        return run("evaluate", *options, *more)
+
+    return call
+
+
+def test_evaluate_prints_a_table_and_writes_the_figures_in_percent(
+    evaluate, data, checkpoint, tmp_path
+):
+    out = tmp_path / "results" / "figures.json"
+    code, printed, _ = evaluate("--out", out)
+    assert code == 0
+    for part in ("sky", "road", "tree", "mIoU", "pixel accuracy", str(out)):
+        assert part in printed.replace("\n", "")
+    figures = json.loads(out.read_text())
+    wanted = evaluate_data(load_model(checkpoint), PairsDataset(data, "val"), InferenceConfig())
+    assert figures["miou"] == pytest.approx(100 * wanted.miou)
+    assert figures["pixel_accuracy"] == pytest.approx(100 * wanted.pixel_accuracy)
+    assert list(figures["per_class"]) == ["sky", "road", "tree"]
+    assert list(figures["per_class"].values()) == pytest.approx((100 * wanted.iou).tolist())
+    assert f"{figures['miou']:.2f}" in printed
+    assert figures["network"]["embed_dim"] == 16
+    assert figures["versions"]["torch"]
+    assert figures["options"]["split"] == "val"
+
+
+def test_options_reach_the_inference(evaluate, data, checkpoint, tmp_path):
+    out = tmp_path / "figures.json"
+    evaluate(
+        "--scales", "0.75", "1.25", "--flip", "--size", "48", "--window", "32",
+        "--split", "train", "--out", out,
+    )  # fmt: skip
+    config = InferenceConfig(48, (0.75, 1.25), True, 32)
+    wanted = evaluate_data(load_model(checkpoint), PairsDataset(data, "train"), config)
+    assert json.loads(out.read_text())["miou"] == pytest.approx(100 * wanted.miou)
+
+
+def test_prompts_are_what_the_network_is_asked_for(evaluate, tmp_path):
+    prompts = tmp_path / "prompts.json"
+    prompts.write_text(json.dumps({"tree": "other", "sky": "sky|tree"}))
+    code, _, _ = evaluate("--prompts", prompts, "--out", tmp_path / "figures.json")
+    assert code == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["labels"] == {"sky": "sky|tree", "road": "road", "tree": "other"}
+    assert list(figures["per_class"]) == ["sky", "road", "tree"]
+
+
+def check_refused(result, *parts):
+    code, _, err = result
+    assert code == 2
+    lines = [line for line in err.replace("\r", "\n").splitlines() if "lseg: " in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("lseg: ")
+    assert "Traceback" not in err
+    for part in parts:
+        assert str(part) in err
+
+
+def test_bad_data_is_refused(evaluate, data, tmp_path):
+    check_refused(evaluate(root=tmp_path / "none"), tmp_path / "none")
+    check_refused(evaluate("--split", "test"), "test.txt")
+    check_refused(evaluate("--scales", "0"), "scales")
+    check_refused(evaluate("--window", "16"), "window")
+    check_refused(evaluate("--ignore-index", "1"), "'road'")
+    check_refused(evaluate("--prompts", tmp_path / "none.json"), "none.json")
+    (data / "classes.txt").write_text("sky\nroad\ncactus")
+    check_refused(evaluate(), "'cactus'")
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_corrupt_mask_stops_the_evaluation_with_one_message(evaluate, data, workers, tmp_path):
+    corrupt(data / "two.mask.png")
+    result = evaluate("--workers", workers, "--out", tmp_path / "figures.json")
+    check_refused(result, data / "two.mask.png")
+    assert not (tmp_path / "figures.json").exists()
+
+
+def test_an_output_that_cannot_be_written_is_refused(evaluate, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    check_refused(evaluate("--out", tmp_path / "taken" / "figures.json"), tmp_path / "taken")
+
+
+def corrupt(path):
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def check(run, data, *more):
+    return run("data", "check", "--dataset", "pairs", "--data-root", data, *more)
+
+
+def test_data_check_passes_a_sound_data_set(run, data):
+    code, out, err = check(run, data)
+    assert (code, err) == (0, "")
+    assert "train: 1 pictures, 0 problem(s)" in out
+    assert "val: 2 pictures, 0 problem(s)" in out
+
+
+def test_data_check_finds_a_corrupt_mask_and_a_missing_picture(run, data):
+    corrupt(data / "two.mask.png")
+    (data / "one.png").unlink()
+    code, out, err = check(run, data, "--split", "val")
+    assert code == 2
+    assert "val: 2 pictures, 2 problem(s)" in out
+    assert str(data / "two.mask.png") in out
+    assert str(data / "one.png") in out
+    assert err.startswith("lseg: 2 problem(s)")
+    assert len(err.splitlines()) == 1
