@@ -58,6 +58,11 @@ class TextConfig:
     table: str | None = None
     templates: tuple[str, ...] = ("{}",)
 
+    def __post_init__(self) -> None:
+        """Refuses templates without a place for the label."""
+        if not self.templates or not all("{}" in template for template in self.templates):
+            raise ConfigError(f"templates are {self.templates}: each needs a {{}} for the label")
+
 
 @dataclass(frozen=True)
 class Preprocessing:

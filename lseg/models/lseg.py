@@ -11,6 +11,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lseg.config import LSegConfig
 from lseg.errors import ConfigError, LabelError
@@ -44,7 +45,8 @@ class LSeg(nn.Module):
 
         Args:
             pixels: (B, 3, H, W), normalised as `config.preprocessing` says; H and W from 32 up.
-            labels: Label names, or vectors (N, C), or vectors (B, N, C) of each image's own labels.
+            labels: Names, or vectors (N, C), or vectors (B, N, C) of each image's own labels;
+                vectors of any norm, which are brought to 1.
 
         Returns:
             (B, N, H, W) logits.
@@ -101,7 +103,7 @@ class LSeg(nn.Module):
         return self.compare(self.project(self.trunk(padded)), labels)
 
     def label_vectors(self, labels: Labels) -> Tensor:
-        """Label names or vectors to vectors (N, C) or (B, N, C) on the model's device.
+        """Label names, or vectors of any norm, to unit vectors (N, C) or (B, N, C).
 
         Raises:
             LabelError: If a tensor has another width than C.
@@ -113,7 +115,7 @@ class LSeg(nn.Module):
                 f"label vectors have shape {tuple(labels.shape)}: this model takes (N, "
                 f"{self.config.embed_dim}) or (B, N, {self.config.embed_dim})"
             )
-        return labels.to(self.device)
+        return F.normalize(labels.to(self.device), dim=-1)
 
     def normalize(self, images: Tensor) -> Tensor:
         """RGB images (B, 3, H, W), uint8 in [0, 255], to the network's normalised input."""

@@ -202,7 +202,8 @@ class LabelEncoder:
                 f"label vectors are {vectors.shape[-1]} wide, this model's pixel embeddings "
                 f"{self.embed_dim}: use the text encoder or table that it was trained with"
             )
-        learnt = dict(zip(unknown, vectors.clone(), strict=True))
+        with torch.inference_mode(mode=False):  # what is kept must serve a training, too
+            learnt = dict(zip(unknown, vectors.clone(), strict=True))
         self._known.update(learnt)
         if source.key is not None:
             cache.write(learnt)
