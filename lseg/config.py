@@ -183,7 +183,21 @@ def _build(cls: Any, values: Any, where: str) -> Any:
             raise ConfigError(f"{where} has no field {key!r}: {hint}")
         if dataclasses.is_dataclass(types[key]):
             value = _build(types[key], value, f"{where}.{key}")
-        elif isinstance(value, list):
-            value = tuple(value)
+        else:
+            value = _checked(types[key], value, f"{where}.{key}")
         arguments[key] = value
     return cls(**arguments)
+
+
+def _checked(kind: Any, value: Any, where: str) -> Any:
+    """A plain value of a field: choices must exist, lists become tuples of the right length."""
+    members = typing.get_args(kind)
+    if typing.get_origin(kind) is Literal and value not in members:
+        raise ConfigError(f"{where} is {value!r}: choose one of {', '.join(map(str, members))}")
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where} is {value!r}: give a list")
+        if Ellipsis not in members and len(value) != len(members):
+            raise ConfigError(f"{where} has {len(value)} values: give {len(members)}")
+        return tuple(value)
+    return value

@@ -9,10 +9,11 @@ nets.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-from timm.layers import PatchEmbed
+from timm.layers import Format, PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -83,6 +84,12 @@ class HybridBackbone(Backbone):
         _check_blocks(vit, blocks)
         embed = vit.patch_embed
         self.stem = embed.backbone
+        available = len(getattr(self.stem, "stages", ())) - 1  # the last one feeds the transformer
+        if not _rising(stages, available):
+            raise ConfigError(
+                f"levels {tuple(levels)} begin with stem stages {tuple(stages)}: they must rise "
+                f"and lie below {available}, the number of stages under the transformer's own"
+            )
         self.stages = tuple(stage + 1 for stage in stages)  # 0 is the stem's first convolution
         self.last_stage = len(self.stem.feature_info) - 1
         # The transformer now reads stem features through 1x1 patches, so that the stem runs once.
@@ -114,11 +121,22 @@ class HybridBackbone(Backbone):
 class ConvBackbone(Backbone):
     """Any timm network that was created with `features_only=True`."""
 
-    def __init__(self, net: Any) -> None:
-        """`net.feature_info` gives the widths and strides of its outputs."""
+    def __init__(self, net: Any, name: str) -> None:
+        """`net.feature_info` gives the widths and strides of its outputs; `name` is for errors.
+
+        Raises:
+            ConfigError: If the outputs are not four channels-first maps, each of half the size.
+        """
         super().__init__()
         self.net = net
         widths, strides = net.feature_info.channels(), net.feature_info.reduction()
+        layout = getattr(net, "output_fmt", Format.NCHW)
+        halving = all(2 * fine == coarse for fine, coarse in pairwise(strides))
+        if len(strides) != 4 or not halving or layout != Format.NCHW:
+            raise ConfigError(
+                f"{name} gives {layout.value} maps at strides {strides}: a convolutional backbone "
+                "must give four NCHW maps, each at twice the stride of the one before"
+            )
         self.levels = tuple(
             LevelInfo(width, stride, tokens=False)
             for width, stride in zip(widths, strides, strict=True)
@@ -210,8 +228,12 @@ class _Intermediates(nn.Module):
 
 
 def _check_blocks(vit: VisionTransformer, blocks: Sequence[int]) -> None:
-    if not all(0 <= block < len(vit.blocks) for block in blocks):
+    if not _rising(blocks, len(vit.blocks)):
         raise ConfigError(
             f"levels {tuple(blocks)} do not fit a transformer of {len(vit.blocks)} blocks: "
-            f"give indices from 0 to {len(vit.blocks) - 1}"
+            f"give rising indices from 0 to {len(vit.blocks) - 1}"
         )
+
+
+def _rising(indices: Sequence[int], end: int) -> bool:
+    return all(0 <= index < end for index in indices) and all(a < b for a, b in pairwise(indices))

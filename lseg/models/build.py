@@ -1,6 +1,8 @@
 """From configuration to modules: the one place that names concrete classes."""
 
+import typing
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import timm
@@ -8,7 +10,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from lseg.config import LSegConfig, TrunkConfig
+from lseg.config import Block, LSegConfig, TrunkConfig
 from lseg.errors import ConfigError
 from lseg.models.backbones import (
     Backbone,
@@ -18,8 +20,8 @@ from lseg.models.backbones import (
     level_scales,
 )
 from lseg.models.fusion import Fusion
-from lseg.models.reassemble import Reassemble, TakeMap
-from lseg.models.regularization import SpatialBlock
+from lseg.models.reassemble import READOUTS, Reassemble, TakeMap
+from lseg.models.regularization import ACTIVATIONS, SpatialBlock
 from lseg.models.trunk import Trunk
 
 
@@ -38,11 +40,15 @@ def build_backbone(config: TrunkConfig, **timm_options: Any) -> Backbone:
         near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise ConfigError(f"timm has no model {name!r}{hint} (timm.list_models() has them all)")
+    if len(config.levels) != 4:
+        raise ConfigError(f"levels are {config.levels}: a DPT takes four")
     with torch.device("meta"):  # costs nothing, and tells transformer from convolutional net
         probe = _create(name, config.backbone_options)
     if not isinstance(probe, VisionTransformer):
-        return ConvBackbone(_create(name, options, features_only=True, out_indices=config.levels))
-    vit = _create(name, options)
+        net = _create(name, options, features_only=True, out_indices=config.levels)
+        return ConvBackbone(net, name)
+    # Positions are resampled by us; timm must not do it a second time.
+    vit = _create(name, {**options, "dynamic_img_size": False})
     return HybridBackbone(vit, config.levels) if is_hybrid(vit) else ViTBackbone(vit, config.levels)
 
 
@@ -53,6 +59,7 @@ def build_trunk(config: TrunkConfig, backbone: Backbone | None = None) -> Trunk:
         ConfigError: If the readout needs a class token that the backbone does not have.
     """
     backbone = backbone or build_backbone(config)
+    _check_choice("readout", config.readout, READOUTS)
     has_tokens = any(level.tokens for level in backbone.levels)
     if has_tokens and not backbone.has_readout and config.readout != "ignore":
         raise ConfigError(
@@ -78,11 +85,18 @@ def build_spatial_block(config: LSegConfig) -> nn.Module:
     Raises:
         ConfigError: If the depth is below 1.
     """
+    _check_choice("block", config.block, typing.get_args(Block))
+    _check_choice("block_activation", config.block_activation, ACTIVATIONS)
     if config.block == "none":
         return nn.Identity()
     if config.block_depth < 1:
         raise ConfigError(f"block_depth is {config.block_depth}: it must be at least 1")
     return SpatialBlock(config.block, config.block_depth, config.block_activation)
+
+
+def _check_choice(field: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{field} is {value!r}: choose one of {', '.join(choices)}")
 
 
 def is_hybrid(vit: VisionTransformer) -> bool:

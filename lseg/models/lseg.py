@@ -63,7 +63,8 @@ class LSeg(nn.Module):
             pixels: (B, 3, H, W), normalised; H and W from 32 up.
 
         Returns:
-            (B, C, ceil(H/2), ceil(W/2)).
+            (B, C, ceil(H/2), ceil(W/2)); at patch size 14, whose strides are 14/16 of those,
+            (B, C, ceil(8H/14), ceil(8W/14)).
         """
         padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
         embeddings = self.embed(padded)
@@ -89,6 +90,8 @@ class LSeg(nn.Module):
     def compare(self, embeddings: Tensor, labels: Labels) -> Tensor:
         """Pixel embeddings (B, C, h, w) against labels: logits (B, N, h, w)."""
         text = self.label_vectors(labels)
+        if text.ndim == 3 and len(text) != len(embeddings):
+            raise LabelError(f"label vectors of {len(text)} images for {len(embeddings)} images")
         return self.spatial_block(label_logits(embeddings, text, self.config.logit_scale))
 
     def coarse_logits(self, pixels: Tensor, labels: Labels) -> Tensor:
@@ -110,10 +113,11 @@ class LSeg(nn.Module):
         """
         if not isinstance(labels, Tensor):
             return self.encode_labels(labels)
-        if labels.ndim not in (2, 3) or labels.shape[-1] != self.config.embed_dim:
+        width = self.config.embed_dim
+        if labels.ndim not in (2, 3) or labels.shape[-1] != width or labels.shape[-2] == 0:
             raise LabelError(
                 f"label vectors have shape {tuple(labels.shape)}: this model takes (N, "
-                f"{self.config.embed_dim}) or (B, N, {self.config.embed_dim})"
+                f"{width}) or (B, N, {width}), N at least 1"
             )
         return F.normalize(labels.to(self.device), dim=-1)
 

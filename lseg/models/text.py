@@ -6,8 +6,9 @@ state dict, no gradient, no train mode, and is built only when label strings are
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Protocol
 
 import torch
@@ -63,9 +64,15 @@ class LabelTable:
                 f"{path} is no label-embedding table: expected a .safetensors file with a tensor "
                 f"'embeddings' (N, C) and a JSON list 'labels' in its metadata ({error})"
             ) from error
-        if embeddings.ndim != 2 or len(names) != len(embeddings):
+        if (
+            embeddings.ndim != 2
+            or not isinstance(names, list)
+            or not all(isinstance(name, str) for name in names)
+            or len(names) != len(embeddings)
+        ):
             raise LabelError(
-                f"{path}: {len(names)} labels for embeddings of shape {tuple(embeddings.shape)}"
+                f"{path}: labels must be a list of as many names as there are rows in the "
+                f"embeddings, which have shape {tuple(embeddings.shape)}"
             )
         self.names = names
         self.vectors = dict(zip(names, F.normalize(embeddings, dim=-1), strict=True))
@@ -107,11 +114,14 @@ class OpenClipText:
         weights = open_clip.get_pretrained_cfg(model, pretrained) if pretrained else {}
         try:
             net = open_clip.create_model(
-                model, pretrained, force_quick_gelu=bool(weights.get("quick_gelu"))
+                model,
+                pretrained,
+                force_quick_gelu=bool(weights.get("quick_gelu")),
+                require_pretrained=True,
             )
             self.tokenizer = open_clip.get_tokenizer(model)
-        except (RuntimeError, OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except (RuntimeError, OSError, ValueError, SafetensorError, UnpicklingError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConfigError(
                 f"open_clip cannot load text encoder {model!r} with weights {pretrained!r}: "
                 f"{reason}. Without a model hub, give a weight file, or a table of label vectors"
@@ -166,7 +176,11 @@ class LabelEncoder:
                 not as wide as the model's pixel embeddings.
         """
         device = torch.device(device)
-        if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        if (
+            isinstance(labels, str)
+            or not isinstance(labels, Sequence)
+            or not all(isinstance(label, str) for label in labels)
+        ):
             raise LabelError(f"labels must be a list of strings, got {labels!r}")
         if not labels:
             raise LabelError("no labels given: name at least one, such as ['sky', 'other']")
@@ -192,21 +206,27 @@ class LabelEncoder:
         unknown = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
         if source.key is not None:
             cache = TextCache(source.key)
-            self._known.update(cache.read(unknown))
+            found = cache.read(unknown)
+            self._check_width(found.values())
+            self._known.update(found)
             unknown = [prompt for prompt in unknown if prompt not in self._known]
         if not unknown:
             return
         vectors = source.encode(unknown, device)
-        if vectors.shape[-1] != self.embed_dim:
-            raise LabelError(
-                f"label vectors are {vectors.shape[-1]} wide, this model's pixel embeddings "
-                f"{self.embed_dim}: use the text encoder or table that it was trained with"
-            )
+        self._check_width(vectors)
         with torch.inference_mode(mode=False):  # what is kept must serve a training, too
             learnt = dict(zip(unknown, vectors.clone(), strict=True))
         self._known.update(learnt)
         if source.key is not None:
             cache.write(learnt)
+
+    def _check_width(self, vectors: Iterable[Tensor]) -> None:
+        for vector in vectors:
+            if len(vector) != self.embed_dim:
+                raise LabelError(
+                    f"label vectors are {len(vector)} wide, this model's pixel embeddings "
+                    f"{self.embed_dim}: use the text encoder or table that it was trained with"
+                )
 
 
 def _stamp(model: str, pretrained: str | None) -> str:

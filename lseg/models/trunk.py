@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lseg.errors import ImageError
 from lseg.models.backbones import Backbone, size_multiple
 from lseg.models.fusion import Fusion
 
@@ -41,10 +42,10 @@ def pad_to_multiple(pixels: Tensor, multiple: int, minimum: int = 32) -> Padded:
     """Repeats the last row and column until height and width divide by `multiple`.
 
     Raises:
-        ValueError: If the pixels are not (B, 3, H, W) with H and W of at least `minimum`.
+        ImageError: If the pixels are not (B, 3, H, W) with H and W of at least `minimum`.
     """
     if pixels.ndim != 4 or pixels.shape[1] != 3 or min(pixels.shape[-2:]) < minimum:
-        raise ValueError(
+        raise ImageError(
             f"pixels have shape {tuple(pixels.shape)}: expected (B, 3, H, W) with H and W of at "
             f"least {minimum}"
         )
