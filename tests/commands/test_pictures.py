@@ -109,6 +109,12 @@ def test_bad_labels_are_refused_before_anything_is_written(predict, pictures, tm
     check_refused(result, tmp_path / "out", named.get(labels, "label"))
 
 
+def test_a_wrong_label_is_reported_before_a_picture_is_read(predict, pictures, tmp_path):
+    (pictures / "corrupt.png").write_bytes(b"no picture")
+    result = predict(pictures / "corrupt.png", labels="sky,raod")
+    check_refused(result, tmp_path / "out", "'raod'")
+
+
 def test_the_closest_labels_of_the_table_are_named(predict, pictures):
     _, _, err = predict(pictures / "a.png", labels="sky,raod")
     assert "closest: road" in err
