@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import lseg
 
@@ -24,20 +25,25 @@ def versions() -> dict[str, str]:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on standard output; the first column is left-aligned."""
-    table = Table(title=title, title_justify="left")
+    """A table on standard output, texts as they are; the first column is left-aligned."""
+    table = Table()
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(Text(column), justify="left" if index == 0 else "right")
     for row in rows:
-        table.add_row(*row)
-    Console(width=None, highlight=False).print(table)
+        table.add_row(*map(Text, row))
+    console = Console(highlight=False)
+    console.print(Text(title), soft_wrap=True)
+    console.print(table)
 
 
 def print_scores(title: str, figures: Mapping[str, Any]) -> None:
     """Per-class IoU, mIoU and pixel accuracy, in percent, as `scores_to_json` gives them."""
-    rows = [
-        [name, "-" if iou is None else f"{iou:.1f}"] for name, iou in figures["per_class"].items()
-    ]
-    rows += [["mIoU", f"{figures['miou']:.2f}"]]
-    rows += [["pixel accuracy", f"{figures['pixel_accuracy']:.2f}"]]
+    rows = [[name, percent(iou, 1)] for name, iou in figures["per_class"].items()]
+    rows += [["mIoU", percent(figures["miou"])]]
+    rows += [["pixel accuracy", percent(figures["pixel_accuracy"])]]
     print_table(title, ["class", "IoU %"], rows)
+
+
+def percent(figure: float | None, digits: int = 2) -> str:
+    """A figure of a table; a dash where there is none."""
+    return "-" if figure is None else f"{figure:.{digits}f}"

@@ -17,7 +17,7 @@ from lseg.checkpoints.native import load_model
 from lseg.data.images import load_image
 from lseg.data.labels import display_name, parse_labels
 from lseg.errors import ImageError, LabelError
-from lseg.evaluation.inference import resize_short_side, to_tensor
+from lseg.evaluation.inference import InferenceConfig, resize_short_side, to_tensor, views
 from lseg.files import whole_file, write_json
 from lseg.models.lseg import LSeg
 from lseg.models.trunk import pad_to_multiple
@@ -54,6 +54,7 @@ class Segmenter:
         """`size` replaces the model's own (`config.preprocessing.size`); 0 never resizes."""
         self.model = model.eval()
         self.size = model.config.preprocessing.size if size is None else size
+        InferenceConfig(self.size)  # refuses a negative one
         self._encoded: Encoded | None = None
 
     @classmethod
@@ -78,7 +79,7 @@ class Segmenter:
         Raises:
             ImageError: If it cannot be read.
         """
-        picture = load_image(os.fspath(image) if isinstance(image, os.PathLike) else image)
+        picture = load_image(image)
         pixels = resize_short_side(to_tensor(picture), self.size)
         pixels = self.model.normalize(pixels[None].to(self.model.device))
         padded, size = pad_to_multiple(pixels, self.model.trunk.multiple)
@@ -111,9 +112,11 @@ class Segmenter:
     ) -> "Segmentation":
         """As `segment`, for a picture from `encode`."""
         if isinstance(labels, Tensor):
+            if labels.ndim != 2:
+                raise LabelError(f"label vectors have shape {tuple(labels.shape)}: expected (N, C)")
             names = list(names or (str(index) for index in range(len(labels))))
-            if len(names) != len(labels):
-                raise LabelError(f"{len(names)} names for {len(labels)} label vectors")
+            if len(set(names)) != len(labels):
+                raise LabelError(f"{len(set(names))} different names for {len(labels)} vectors")
             vectors = labels
         else:
             names = parse_labels(labels)
@@ -149,24 +152,21 @@ class Segmenter:
 
         Raises:
             ImageError: If the picture cannot be read.
+            ConfigError: If there is no scale, or one is not positive.
         """
-        picture = to_tensor(load_image(image)).to(self.model.device)  # type: ignore[arg-type]
-        total: Tensor | None = None
-        views = 0
-        for scale in scales:
-            short = (self.size or min(picture.shape[-2:])) * scale
-            pixels = self.model.normalize(resize_short_side(picture, round(short))[None])
-            for mirrored in (False, True)[: 1 + flip]:
-                view = self.model.encode_image(pixels.flip(-1) if mirrored else pixels)
-                view = view.flip(-1) if mirrored else view
-                size = size or tuple(view.shape[-2:])  # type: ignore[assignment]
-                view = upsample(view, size).float()  # type: ignore[arg-type]
-                total = view if total is None else total + view
-                views += 1
-        assert total is not None
-        mean = total[0] / views
+        config = InferenceConfig(self.size, tuple(scales), flip)
+        picture = to_tensor(load_image(image)).to(self.model.device)
+        short = self.size or min(picture.shape[-2:])
+        if size is None:
+            size = self.model.output_size(*resize_short_side(picture, short).shape[-2:])
+        total = torch.zeros(self.model.config.embed_dim, *size, device=self.model.device)
+        for view in views(picture, short, config):
+            embeddings = self.model.encode_image(self.model.normalize(view.image[None]))
+            embeddings = embeddings.flip(-1) if view.mirrored else embeddings
+            total += upsample(embeddings, size)[0].float()
+        mean = total / (len(config.scales) * (1 + flip))
         mean = F.normalize(mean, dim=0) if normalize else mean
-        return mean.cpu().numpy().astype(dtype)
+        return np.ascontiguousarray(mean.cpu().numpy(), dtype)
 
 
 class Segmentation:
@@ -225,7 +225,7 @@ class Segmentation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `<path>.png` (the label map), `<path>.overlay.png` and `<path>.json`.
 
-        A suffix of `path` is dropped. Files appear whole or not at all.
+        A suffix `.png` or `.json` of `path` is dropped. Files appear whole or not at all.
         """
         stem = Path(path)
         if stem.suffix.lower() in (".png", ".json"):

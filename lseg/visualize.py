@@ -23,7 +23,9 @@ def palette(count: int) -> np.ndarray:
         lightness = (0.5, 0.65, 0.38)[index // 6 % 3]
         saturation = (0.85, 0.6)[index // 18 % 2]
         colours.append(colorsys.hls_to_rgb(hue, lightness, saturation))
-    return np.round(255 * np.array(colours).reshape(count, 3)).astype(np.uint8)
+    table = np.round(255 * np.array(colours).reshape(count, 3)).astype(np.uint8)
+    table.setflags(write=False)  # it is cached
+    return table
 
 
 def label_colours(labels: Sequence[str]) -> np.ndarray:
@@ -80,6 +82,8 @@ def with_legend(
     text_size = int(min(24, max(12, width / 40)))
     font = ImageFont.load_default(text_size)
     swatch, gap = text_size, text_size // 2
+    longest = max(font.getlength(labels[index]) for index in entries)
+    width = max(width, int(gap + swatch + gap // 2 + longest + 2 * gap))
     rows, x = [[]], gap  # type: list[list[tuple[int, int]]], int
     for index in entries:
         length = swatch + gap // 2 + int(font.getlength(labels[index])) + 2 * gap

@@ -5,7 +5,7 @@ from pathlib import Path
 import timm
 import torch
 from timm.models import load_state_dict
-from torch import nn
+from torch import Tensor, nn
 
 from lseg.config import TrunkConfig
 from lseg.errors import CheckpointError
@@ -27,26 +27,33 @@ def pretrained_backbone(config: TrunkConfig, source: str) -> Backbone:
     """
     if source == "timm":
         return build_backbone(config, pretrained=True)
-    path = resolve_data_path(source)
-    _check(config, path)
-    return build_backbone(config, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
+    weights = _read(config, resolve_data_path(source))
+    return build_backbone(
+        config, pretrained=True, num_classes=0, pretrained_cfg_overlay={"state_dict": weights}
+    )
 
 
-def _check(config: TrunkConfig, path: Path) -> None:
-    """Timm loads feature extractors without insisting on every key; we do, except for the head."""
+def _read(config: TrunkConfig, path: Path) -> dict[str, Tensor]:
+    """What the file holds for the backbone, without a head.
+
+    timm loads feature extractors without insisting on every key; we do.
+    """
     if not path.is_file():
         raise CheckpointError(f"backbone_weights: no such file {path}; give a path, or 'timm'")
     try:
         weights = load_state_dict(str(path))
     except Exception as error:  # any of pickle's, zip's and safetensors' errors
-        raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"{path} cannot be read as weights: {reason}") from error
     with torch.device("meta"):
         net: nn.Module = timm.create_model(
             config.backbone, **{**config.backbone_options, "num_classes": 0}
         )
-    for name, tensor in net.state_dict().items():
-        if name not in weights:
+    expected = net.state_dict()
+    for name, tensor in expected.items():
+        if not isinstance(weights.get(name), Tensor):
             raise CheckpointError(f"{path} is not for {config.backbone}: it lacks {name!r}")
         given, wanted = tuple(weights[name].shape), tuple(tensor.shape)
         if given != wanted and "pos_embed" not in name:  # timm resamples positions
             raise CheckpointError(f"{path}: {name!r} has shape {given}, expected {wanted}")
+    return {name: weights[name] for name in expected}

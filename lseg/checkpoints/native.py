@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def save_model(
         .detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
     }  # fmt: skip
-    with whole_file(folder / WEIGHTS_FILE) as partial:
+    with whole_file(folder / CONFIG_FILE) as config, whole_file(folder / WEIGHTS_FILE) as partial:
+        write_json(config, {"architecture": "lseg", **model.config.to_dict()})
         save_file(weights, partial, metadata={"format": "pt"})
-    write_json(folder / CONFIG_FILE, {"architecture": "lseg", **model.config.to_dict()})
 
 
 def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu") -> LSeg:
@@ -104,9 +105,11 @@ def _load_folder(folder: Path) -> LSeg:
             raise CheckpointError(f"{folder} has no {file.name}; a checkpoint is {ACCEPTED}")
     try:
         values = json.loads(config_file.read_text("utf-8"))
-        architecture = values.pop("architecture", None)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{config_file} is no configuration: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{config_file} is no configuration: it holds no JSON object")
+    architecture = values.pop("architecture", None)
     if architecture != "lseg":
         raise CheckpointError(f"{config_file} describes {architecture!r}, not an lseg network")
     try:
@@ -118,13 +121,17 @@ def _load_folder(folder: Path) -> LSeg:
 
 def _load_lightning(path: Path) -> LSeg:
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # the error below says it
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for what is no checkpoint
         raise CheckpointError(
             f"{path} is truncated, no PyTorch checkpoint, or holds more than weights and settings; "
             f"a checkpoint is {ACCEPTED}"
         ) from error
-    if not isinstance(checkpoint, dict) or LIGHTNING_CONFIG not in checkpoint:
+    parts = ("state_dict", LIGHTNING_CONFIG)
+    if not isinstance(checkpoint, dict) or not all(
+        isinstance(checkpoint.get(part), dict) for part in parts
+    ):
         raise CheckpointError(f"{path} was not written by this project; a checkpoint is {ACCEPTED}")
     weights = {
         name.removeprefix(LIGHTNING_PREFIX): tensor
@@ -136,7 +143,7 @@ def _load_lightning(path: Path) -> LSeg:
 def _build(values: dict[str, Any], weights: Mapping[str, Tensor], source: str) -> LSeg:
     try:
         model = LSeg(LSegConfig.from_dict(values))
-    except (ConfigError, TypeError) as error:
+    except (ConfigError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"the configuration of {source} cannot be built: {error}") from error
     load_weights(model, weights, source)
     return model

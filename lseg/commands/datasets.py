@@ -1,10 +1,12 @@
 """`lseg evaluate` and `lseg data check`: whole data sets."""
 
 import argparse
+from pathlib import Path
 
 from tqdm import tqdm
 
 from lseg.commands.model import model_from
+from lseg.commands.output import output_file
 from lseg.data.pairs import PairsDataset, find_problems
 from lseg.errors import DataError
 from lseg.evaluation.inference import InferenceConfig
@@ -18,22 +20,25 @@ def evaluate(options: argparse.Namespace) -> None:
     """Prints IoU of every class, mIoU and pixel accuracy, and writes them as JSON."""
     data = data_set(options, options.split)
     config = InferenceConfig(options.size, tuple(options.scales), options.flip, options.window)
+    out = None if options.out is None else output_file(options.out)
     model = model_from(options)
     scores = evaluate_data(model, data, config, workers=options.workers, progress=tqdm)
     figures = scores_to_json(scores, data.classes)
     title = f"{options.checkpoint} on {options.data_root} {options.split}, {len(data)} pictures"
     print_scores(title, figures)
-    if options.out is not None:
+    if out is not None:
         details = {
             "options": {
-                key: str(value) for key, value in vars(options).items() if key != "handler"
+                key: str(value) if isinstance(value, Path) else value
+                for key, value in vars(options).items()
+                if key != "handler"
             },
             "labels": dict(zip(data.classes, data.labels, strict=True)),
             "network": model.config.to_dict(),
             "versions": versions(),
         }
-        write_json(options.out, {**figures, **details})
-        print(f"written to {options.out}")
+        write_json(out, {**figures, **details})
+        print(f"written to {out}")
 
 
 def check(options: argparse.Namespace) -> None:

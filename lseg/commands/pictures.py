@@ -1,8 +1,10 @@
 """`lseg predict` and `lseg embed`: files for every picture."""
 
 import argparse
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +12,11 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from lseg.commands.model import model_from
+from lseg.commands.output import output_folder
 from lseg.data.images import list_images, load_image
 from lseg.data.labels import parse_labels
 from lseg.errors import ImageError
+from lseg.evaluation.inference import InferenceConfig
 from lseg.files import whole_file, write_json
 from lseg.report import versions
 from lseg.segmenter import Segmenter
@@ -22,6 +26,8 @@ def predict(options: argparse.Namespace) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every picture."""
     labels = parse_labels(options.labels)
     images = unique_stems(list_images(options.images))
+    out = output_folder(options.out)
+    refuse_overwriting(images, [".png", ".overlay.png", ".json"], out)
     model = model_from(options)
     model.encode_labels(labels)  # a wrong label is reported before the first picture is read
     segmenter = Segmenter(model, options.size)
@@ -30,19 +36,22 @@ def predict(options: argparse.Namespace) -> None:
     for path in tqdm(images, unit="image", disable=len(images) < 2):
         segmenter.set_image(path)
         result = segmenter.segment(labels)
-        result.save(options.out / f"{path.stem}.png")
+        result.save(out / f"{path.stem}.png")
         if len(images) == 1:
             shares = sorted(result.shares.items(), key=lambda item: -item[1])
             print(", ".join(f"{label} {share:.1%}" for label, share in shares if share > 0))
-    print(f"{len(images)} label map(s) with overlay and JSON in {options.out}")
+    print(f"{len(images)} label map(s) with overlay and JSON in {out}")
 
 
 def embed(options: argparse.Namespace) -> None:
     """Writes `<stem>.<format>` (C, h, w) and `<stem>.json` for every picture but finished ones."""
     images = unique_stems(list_images(options.images))
+    out = output_folder(options.out)
+    InferenceConfig(options.size, tuple(options.scales))  # refuses impossible ones
     model = model_from(options)
     segmenter = Segmenter(model, options.size)
     settings = {
+        "format": options.format,
         "checkpoint": str(options.checkpoint),
         "text": {"model": model.config.text.model, "pretrained": model.config.text.pretrained},
         "preprocessing": model.config.to_dict()["preprocessing"],
@@ -54,18 +63,28 @@ def embed(options: argparse.Namespace) -> None:
         "layout": "CHW",
         "versions": versions(),
     }
-    for path in tqdm(images, unit="image"):
-        sidecar = options.out / f"{path.stem}.json"
-        if sidecar.is_file():  # written last, so its file of embeddings is complete
+    for path in tqdm(images, unit="image", disable=len(images) < 2):
+        file, sidecar = (out / f"{path.stem}.{suffix}" for suffix in (options.format, "json"))
+        if file.is_file() and made_with(sidecar, settings):
             continue
+        sidecar.unlink(missing_ok=True)  # it is written last, so that it vouches for its file
         image = load_image(path)
         embeddings = segmenter.embed(
             image, None, options.dtype, not options.raw, options.scales, options.flip
         )
-        save_embeddings(options.out / f"{path.stem}.{options.format}", embeddings)
+        save_embeddings(file, embeddings)
         shape = {"shape": list(embeddings.shape), "image": [image.height, image.width]}
         write_json(sidecar, {"source": path.name, **shape, **settings})
-    print(f"embeddings of {len(images)} picture(s) in {options.out}")
+    print(f"embeddings of {len(images)} picture(s) in {out}")
+
+
+def made_with(sidecar: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether a sidecar tells of embeddings that were made with these settings."""
+    try:
+        told = json.loads(sidecar.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and all(told.get(key) == settings[key] for key in settings)
 
 
 def save_embeddings(path: Path, embeddings: np.ndarray) -> None:
@@ -76,7 +95,20 @@ def save_embeddings(path: Path, embeddings: np.ndarray) -> None:
         elif path.suffix == ".safetensors":
             save_file({"embeddings": torch.from_numpy(embeddings)}, partial)
         else:
-            torch.save(torch.from_numpy(embeddings), partial)
+            with partial.open("wb") as file:  # a path would put its random name into the file
+                torch.save(torch.from_numpy(embeddings), file)
+
+
+def refuse_overwriting(images: Iterable[Path], suffixes: Iterable[str], out: Path) -> None:
+    """Makes sure that no result would replace a picture that is read.
+
+    Raises:
+        ImageError: If one would.
+    """
+    inputs = {path.resolve() for path in images}
+    results = {(out / f"{path.stem}{suffix}").resolve() for path in inputs for suffix in suffixes}
+    for path in sorted(inputs & results):
+        raise ImageError(f"{path} would be overwritten by a result: give another --out")
 
 
 def unique_stems(images: Iterable[Path]) -> list[Path]:

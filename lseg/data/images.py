@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +29,7 @@ _DECODING = (
 )
 
 
-def load_image(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
+def load_image(source: str | os.PathLike[str] | Image.Image | np.ndarray) -> Image.Image:
     """Return a picture as 8-bit RGB, turned as its EXIF orientation says.
 
     Palettes and greyscale become RGB, transparency is laid over white, and 16-bit greyscale is
@@ -45,7 +46,7 @@ def load_image(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
         return _from_array(source)
     if isinstance(source, Image.Image):
         return _to_rgb(_upright(_decoded(source, "the picture")), "the picture")
-    if isinstance(source, str | Path):
+    if isinstance(source, str | os.PathLike):
         return _to_rgb(_upright(_open(Path(source))), str(source))
     raise ImageError(
         f"{type(source).__name__} is no picture: give a path, a PIL image, or an (H, W, 3) uint8 "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -38,11 +39,14 @@ class InferenceConfig:
             raise ConfigError(f"scales are {self.scales}: give one or more positive numbers")
         if not 0 < self.stride <= 1:
             raise ConfigError(f"stride is {self.stride}: it must be in (0, 1]")
+        if self.size is not None and self.size < 0:
+            raise ConfigError(f"size is {self.size}: give a side in pixels, or 0 for no resizing")
         if self.window is not None and self.window < 32:
             raise ConfigError(f"window is {self.window}: it must be at least 32")
 
 
 WHOLE = InferenceConfig()
+MAX_ASPECT = 8  # a strip 1000 times as long as high would not fit into memory
 
 
 def to_tensor(image: Image.Image) -> Tensor:
@@ -53,10 +57,12 @@ def to_tensor(image: Image.Image) -> Tensor:
 def resize_short_side(image: Tensor, size: int) -> Tensor:
     """(C, H, W) uint8 with its shorter side brought to `size`: bilinear, antialiased.
 
-    The network needs 32 pixels either way, so a very narrow picture is stretched to that.
+    `size` 0 leaves it as it is. The longer side is kept below `MAX_ASPECT` times `size`, and as the
+    network needs 32 pixels either way, a very narrow picture is stretched to that.
     """
     height, width = image.shape[-2:]
-    factor = size / min(height, width) if size else 1.0
+    short, long = min(height, width), max(height, width)
+    factor = min(size / short, MAX_ASPECT * size / long) if size else 1.0
     new = [max(32, round(height * factor)), max(32, round(width * factor))]
     return image if new == [height, width] else TF.resize(image, new, antialias=True)
 
@@ -80,7 +86,7 @@ def image_logits(
     short = size or min(image.shape[-2:])
     image = image.to(model.device, non_blocking=True)
     total: Tensor | None = None
-    for view in _views(image, short, config):
+    for view in views(image, short, config):
         pixels = model.normalize(view.image[None])
         logits = (
             model(pixels, text)
@@ -122,15 +128,17 @@ def window_starts(length: int, window: int, stride: float) -> list[int]:
     return [*range(0, last, max(1, int(window * stride))), last]
 
 
-@dataclass(frozen=True)
-class _View:
-    image: Tensor  # (3, h, w) uint8
+class View(NamedTuple):
+    """What the network sees of a picture: (3, h, w) uint8, perhaps mirrored."""
+
+    image: Tensor
     mirrored: bool
 
 
-def _views(image: Tensor, short: int, config: InferenceConfig) -> Iterator[_View]:
+def views(image: Tensor, short: int, config: InferenceConfig) -> Iterator[View]:
+    """The picture (3, H, W) at each scale, its shorter side `short` at scale 1, and mirrored."""
     for scale in config.scales:
-        resized = resize_short_side(image, round(short * scale))
-        yield _View(resized, mirrored=False)
+        resized = resize_short_side(image, max(1, round(short * scale)))
+        yield View(resized, mirrored=False)
         if config.flip:
-            yield _View(resized.flip(-1), mirrored=True)
+            yield View(resized.flip(-1), mirrored=True)

@@ -1,9 +1,9 @@
 """Semantic segmentation of a whole data set with one label set: pooled IoU and pixel accuracy."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -49,13 +49,17 @@ def evaluate(
 
 
 def scores_to_json(scores: Scores, labels: Sequence[str]) -> dict[str, Any]:
-    """Figures in percent; a class that occurs in neither truth nor prediction has no IoU (None)."""
-    per_class = {
-        display_name(label): None if np.isnan(iou) else 100 * iou
-        for label, iou in zip(labels, scores.iou.tolist(), strict=True)
-    }
+    """Figures in percent; None where there is nothing to count, as for an absent class."""
+    names = [display_name(label) for label in labels]
+    if len(set(names)) < len(names):  # two classes may share their first synonym
+        names = list(labels)
+    per_class = [_percent(iou) for iou in scores.iou.tolist()]
     return {
-        "miou": 100 * scores.miou,
-        "pixel_accuracy": 100 * scores.pixel_accuracy,
-        "per_class": per_class,
+        "miou": _percent(scores.miou),
+        "pixel_accuracy": _percent(scores.pixel_accuracy),
+        "per_class": dict(zip(names, per_class, strict=True)),
     }
+
+
+def _percent(share: float) -> float | None:
+    return None if math.isnan(share) else 100 * share

@@ -5,6 +5,7 @@ image ── trunk (DPT) ── project ── pixel embeddings ─┐
 labels ── frozen text encoder ── label vectors ──────┘
 """
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Self
@@ -63,14 +64,19 @@ class LSeg(nn.Module):
             pixels: (B, 3, H, W), normalised; H and W from 32 up.
 
         Returns:
-            (B, C, ceil(H/2), ceil(W/2)); at patch size 14, whose strides are 14/16 of those,
-            (B, C, ceil(8H/14), ceil(8W/14)).
+            (B, C, *output_size(H, W)).
         """
         padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
-        embeddings = self.embed(padded)
-        rows = -(-height * embeddings.shape[-2] // padded.shape[-2])
-        columns = -(-width * embeddings.shape[-1] // padded.shape[-1])
-        return embeddings[..., :rows, :columns]
+        rows, columns = self.output_size(height, width)
+        return self.embed(padded)[..., :rows, :columns]
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the pixel embeddings of an input: half of it, rounded up.
+
+        (At patch size 14, 8/14 of it.)
+        """
+        half = self.trunk.stride / 2
+        return math.ceil(height / half), math.ceil(width / half)
 
     def encode_labels(self, labels: Sequence[str]) -> Tensor:
         """Unit vectors (N, C), float32, on the model's device; `a|b` is the mean of its synonyms.

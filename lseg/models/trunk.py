@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.errors import ImageError
-from lseg.models.backbones import Backbone, size_multiple
+from lseg.models.backbones import Backbone, level_scales, size_multiple
 from lseg.models.fusion import Fusion
 
 
@@ -20,11 +20,13 @@ class Trunk(nn.Module):
         self.reassemble = nn.ModuleList(reassemble)
         self.fusion = fusion
         self.multiple = size_multiple(backbone.levels)
+        self.stride = backbone.levels[0].stride / level_scales(backbone.levels)[0]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Normalised pixels (B, 3, H, W) to features (B, F, H/4, W/4).
+        """Normalised pixels (B, 3, H, W) to features (B, F, H/stride, W/stride); the stride is 4.
 
-        H and W must be multiples of `multiple`; `pad_to_multiple` makes them so.
+        H and W must be multiples of `multiple`; `pad_to_multiple` makes them so. (A patch size of
+        14 counts as 16 everywhere, so there the stride is 3.5.)
         """
         levels = self.backbone(pixels)
         maps = [step(level) for step, level in zip(self.reassemble, levels, strict=True)]

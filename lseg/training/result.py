@@ -38,7 +38,7 @@ class Result:
                 "labels": len(sets[0]["per_class"]),
                 "sets": len(sets),
                 **{
-                    figure: sum(entry[figure] for entry in sets) / len(sets)
+                    figure: sum(entry[figure] or 0.0 for entry in sets) / len(sets)
                     for figure in ("miou", "pixel_accuracy")
                 },
             }

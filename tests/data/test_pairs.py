@@ -13,8 +13,8 @@ from PIL import Image
 
 from lseg.data.images import list_images, load_image, load_mask
 from lseg.data.pairs import PairsDataset, find_problems
-from lseg.paths import resolve_data_path
 from lseg.errors import DataError, ImageError
+from lseg.paths import resolve_data_path
 
 REAL = Path(os.environ.get("LSEG_DATA") or Path(__file__).parents[3] / "shared" / "data")
 

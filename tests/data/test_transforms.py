@@ -120,7 +120,7 @@ def test_flip(flip: float, mirrored: list[bool]) -> None:
 
 def _numpy_state() -> str:
     """State of numpy's global generator, which nothing here may draw from."""
-    return repr(np.random.get_state(legacy=False))  # noqa: NPY002
+    return repr(np.random.get_state(legacy=False))
 
 
 def test_choices_depend_on_the_seed_alone() -> None:
