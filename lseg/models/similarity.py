@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def label_logits(embeddings: Tensor, text: Tensor, scale: float) -> Tensor:
@@ -18,8 +19,10 @@ def label_logits(embeddings: Tensor, text: Tensor, scale: float) -> Tensor:
     Returns:
         (B, N, h, w) in [-scale, scale].
     """
-    height, width = embeddings.shape[-2:]
-    pixels = embeddings.flatten(2)  # (B, C, hw)
-    norm = torch.linalg.vector_norm(pixels, dim=1, keepdim=True, dtype=torch.float32)
-    dots = (scale * text).to(pixels.dtype) @ pixels  # (B, N, hw)
-    return (dots / norm.clamp_min(1e-12)).unflatten(2, (height, width))
+    norm = torch.linalg.vector_norm(embeddings, dim=1, keepdim=True, dtype=torch.float32)
+    text = (scale * text).to(embeddings.dtype)
+    if text.ndim == 2:  # a 1x1 convolution with the label vectors as its kernels
+        dots = F.conv2d(embeddings, text[:, :, None, None])  # (B, N, h, w)
+    else:
+        dots = (text @ embeddings.flatten(2)).unflatten(2, embeddings.shape[-2:])
+    return dots / norm.clamp_min(1e-12)
