@@ -49,6 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_embed(commands)
     _add_evaluate(commands)
+    _add_depth(commands)
+    _add_convert(commands)
     _add_data(commands)
     return parser
 
@@ -57,7 +59,7 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = commands.add_parser("predict", help="label maps and overlays of pictures")
     _add_images(parser)
     parser.add_argument(
-        "--labels", required=True,
+        "--labels",
         help='labels between commas ("sky,road|street,other"), or a text file with one a line',
     )  # fmt: skip
     parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
@@ -107,6 +109,34 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(handler=_evaluate)
 
 
+def _add_depth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("depth", help="depth maps of pictures, by a DPT depth network")
+    _add_images(parser)
+    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    parser.set_defaults(handler=_depth)
+
+
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("convert", help="a published LSeg or DPT checkpoint to a folder")
+    parser.add_argument("source", type=Path, help="checkpoint file, or Hugging Face DPT folder")
+    parser.add_argument("destination", type=Path, help="the model folder to make")
+    parser.add_argument(
+        "--block", default="none", choices=["none", "depthwise", "bottleneck"],
+        help="spatial blocks of an LSeg (arch_option 2 is depthwise, 1 is bottleneck)",
+    )  # fmt: skip
+    parser.add_argument("--block-depth", type=_whole, default=1, help="how often it is applied")
+    parser.add_argument(
+        "--block-activation", default="relu", choices=["relu", "lrelu", "tanh"],
+        help="its activation",
+    )  # fmt: skip
+    parser.add_argument("--labels", help="class names of a segmentation network; text file or list")
+    parser.add_argument("--scale", type=float, default=1.0, help="of a depth network that inverts")
+    parser.add_argument("--shift", type=float, default=0.0, help="of a depth network that inverts")
+    parser.add_argument("--size", type=_whole, help="shorter side of its input, if unusual")
+    parser.add_argument("--invert", action="store_true", help="depth instead of inverse depth")
+    parser.set_defaults(handler=_convert)
+
+
 def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("data", help="verify a data set")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -133,6 +163,18 @@ def _embed(options: argparse.Namespace) -> None:
     from lseg.commands.pictures import embed
 
     embed(options)
+
+
+def _depth(options: argparse.Namespace) -> None:
+    from lseg.commands.depth import depth
+
+    depth(options)
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from lseg.commands.conversion import convert
+
+    convert(options)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

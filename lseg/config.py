@@ -80,13 +80,63 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class LSegConfig:
-    """An LSeg network (Li et al., ICLR 2022). The defaults are the published ViT-L/16.
+class NetworkConfig:
+    """What every network of the DPT family has.
 
     Attributes:
         trunk: Image encoder up to the last fusion block.
-        text: Source of the label vectors.
         preprocessing: What the image encoder expects.
+    """
+
+    trunk: TrunkConfig = field(default_factory=TrunkConfig)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists and numbers, ready for JSON."""
+        return _plain(dataclasses.asdict(self))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ConfigError: If a key is unknown, with the nearest known one.
+        """
+        return _build(cls, values, cls.__name__)
+
+
+@dataclass(frozen=True)
+class DepthConfig(NetworkConfig):
+    """A depth network. MiDaS networks give inverse depth; KITTI's and NYU's invert it to metres.
+
+    Attributes:
+        scale: Factor of the inverse depth, where it is inverted.
+        shift: Added to it, where it is inverted.
+        invert: Give depth instead of inverse depth.
+    """
+
+    scale: float = 1.0
+    shift: float = 0.0
+    invert: bool = False
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(NetworkConfig):
+    """A network for fixed classes.
+
+    Attributes:
+        labels: Their names, in the order of the logits.
+    """
+
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LSegConfig(NetworkConfig):
+    """An LSeg network (Li et al., ICLR 2022). The defaults are the published ViT-L/16.
+
+    Attributes:
+        text: Source of the label vectors.
         embed_dim: Width C of pixel embeddings and label vectors.
         logit_scale: Constant factor of the cosine similarity; 1/0.07 in CLIP and LSeg.
         block: Kind of the spatial regularisation block that works on the logits.
@@ -96,9 +146,7 @@ class LSegConfig:
         description: What the network knows, in words, for information.
     """
 
-    trunk: TrunkConfig = field(default_factory=TrunkConfig)
     text: TextConfig = field(default_factory=TextConfig)
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
     embed_dim: int = 512
     logit_scale: float = 1 / 0.07
     block: Block = "none"
@@ -117,19 +165,6 @@ class LSegConfig:
         if name not in PRESETS:
             raise ConfigError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
         return cls(**PRESETS[name])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists and numbers, ready for JSON."""
-        return _plain(dataclasses.asdict(self))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`.
-
-        Raises:
-            ConfigError: If a key is unknown, with the nearest known one.
-        """
-        return _build(cls, values, cls.__name__)
 
 
 _VIT_BASE_WIDTHS = (96, 192, 384, 768)

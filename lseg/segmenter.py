@@ -13,12 +13,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from lseg.checkpoints.native import load_model
 from lseg.data.images import load_image
 from lseg.data.labels import display_name, parse_labels
 from lseg.errors import ImageError, LabelError
 from lseg.evaluation.inference import InferenceConfig, resize_short_side, to_tensor, views
 from lseg.files import whole_file, write_json
+from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import upsample
@@ -61,8 +61,8 @@ class Segmenter:
     def from_pretrained(
         cls, source: str | os.PathLike[str], device: str = "cpu", size: int | None = None
     ) -> Self:
-        """A segmenter of `load_model(source, device)`."""
-        return cls(load_model(source, device), size)
+        """A segmenter of `LSeg.from_pretrained(source, device)`."""
+        return cls(LSeg.from_pretrained(source, device), size)
 
     def set_image(self, image: ImageSource) -> None:
         """Encodes a picture: a path, a PIL image, or an (H, W, 3) uint8 array.
@@ -167,6 +167,28 @@ class Segmenter:
         mean = total / (len(config.scales) * (1 + flip))
         mean = F.normalize(mean, dim=0) if normalize else mean
         return np.ascontiguousarray(mean.cpu().numpy(), dtype)
+
+
+class ClassSegmenter:
+    """A picture by the fixed classes of a `DPTSegmentation`; the counterpart of `Segmenter`."""
+
+    def __init__(self, model: DPTSegmentation, size: int | None = None) -> None:
+        """`size` replaces the model's own (`config.preprocessing.size`); 0 never resizes."""
+        self.model = model.eval()
+        self.size = model.config.preprocessing.size if size is None else size
+        InferenceConfig(self.size)  # refuses a negative one
+
+    @torch.inference_mode()
+    def segment(self, image: ImageSource) -> "Segmentation":
+        """The picture by the model's own labels.
+
+        Raises:
+            ImageError: If it cannot be read.
+        """
+        picture = load_image(image)
+        pixels = resize_short_side(to_tensor(picture), self.size)
+        logits = self.model(self.model.normalize(pixels[None].to(self.model.device)))
+        return Segmentation(self.model.labels, picture, logits[0].float())
 
 
 class Segmentation:

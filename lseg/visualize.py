@@ -128,3 +128,11 @@ def comparison(
     gap = np.full((image.shape[0], 4, 3), 255, np.uint8)
     row = np.concatenate([image, gap, maps[0], gap, maps[1]], axis=1)
     return with_legend(row, labels, colours, shown.astype(int).tolist())
+
+
+def depth_colours(share: np.ndarray) -> np.ndarray:
+    """Values (H, W) in [0, 1] as colours (H, W, 3) uint8: dark blue over red to light yellow."""
+    stops = np.array([(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)])
+    positions = np.linspace(0, 1, len(stops))
+    channels = [np.interp(share, positions, stops[:, channel]) for channel in range(3)]
+    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)

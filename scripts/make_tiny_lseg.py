@@ -2,7 +2,7 @@
 
 The embedded network was made by
 
-    bash scripts/train.sh --trainer.default_root_dir runs/tiny --data.init_args.train_length 3200 --trainer.max_epochs 12
+    bash scripts/train.sh --trainer.default_root_dir runs/tiny --trainer.max_epochs 12
     python scripts/make_tiny_lseg.py runs/tiny
 
 Weights are stored in half precision, and its figures go into `lseg/assets/tiny_lseg/README.md`.

@@ -7,7 +7,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here may need a network
 import pytest
 import torch
 
-from lseg.config import LSegConfig, Preprocessing, TextConfig, TrunkConfig
+from lseg.config import LSegConfig, TextConfig, TrunkConfig
 
 torch.set_num_threads(1)
 
@@ -30,7 +30,7 @@ def tiny_vit_config():
     """A ViT with patches of 16 and a class token; embeddings are 24 wide, at half resolution."""
     options = {"depth": 4, "embed_dim": 32, "num_heads": 2, "img_size": 64}
     trunk = TrunkConfig("vit_tiny_patch16_224", options, (0, 1, 2, 3), (8, 16, 24, 32), features=16)
-    return LSegConfig(trunk, TextConfig("tiny", None), embed_dim=24)
+    return LSegConfig(trunk, text=TextConfig("tiny", None), embed_dim=24)
 
 
 @pytest.fixture
@@ -39,4 +39,4 @@ def tiny_conv_config():
     trunk = TrunkConfig(
         "resnet10t", {"channels": [8, 16, 24, 32]}, (1, 2, 3, 4), (8, 16, 24, 32), "ignore", 16
     )
-    return LSegConfig(trunk, TextConfig("tiny", None), Preprocessing(), embed_dim=24)
+    return LSegConfig(trunk, text=TextConfig("tiny", None), embed_dim=24)

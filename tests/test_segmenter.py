@@ -39,7 +39,7 @@ def model(request, tmp_path):
         readout, backbone, levels = "project", "vit_tiny_patch16_224", (0, 1, 2, 3)
     trunk = TrunkConfig(backbone, options, levels, (8, 8, 16, 16), readout, 8)
     text = TextConfig(table=str(path))
-    model = LSeg(LSegConfig(trunk, text, Preprocessing(size=64), embed_dim=WIDTH)).eval()
+    model = LSeg(LSegConfig(trunk, Preprocessing(size=64), text, embed_dim=WIDTH)).eval()
     with torch.no_grad():
         pixels = torch.from_numpy(draw(96, 96)).permute(2, 0, 1)[None]
         model.project.bias -= model.encode_image(model.normalize(pixels)).mean((0, 2, 3))

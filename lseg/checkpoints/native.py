@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lseg.config import LSegConfig
+from lseg.config import NetworkConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import whole_file, write_json
 from lseg.models.lseg import LSeg
+from lseg.models.network import Network
+from lseg.models.registry import ARCHITECTURES, architecture_name, build_network
 from lseg.paths import ASSETS
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+TEXT_FILE = "text_encoder.safetensors"
 LIGHTNING_PREFIX = "net."
 LIGHTNING_CONFIG = "lseg_config"
 
@@ -30,9 +34,12 @@ ACCEPTED = (
 
 
 def save_model(
-    model: LSeg, folder: str | os.PathLike[str], dtype: torch.dtype | None = None
+    model: Network, folder: str | os.PathLike[str], dtype: torch.dtype | None = None
 ) -> None:
-    """Writes a native folder: `config.json` and `model.safetensors` (image side only).
+    """Writes a native folder: `config.json`, `model.safetensors`, and the text tower if it has one.
+
+    A text tower is stored only where it came with the model (see `LabelEncoder.tower`); otherwise
+    the text encoder is named in the configuration.
 
     Args:
         model: The network.
@@ -40,19 +47,37 @@ def save_model(
         dtype: Type of the stored weights, such as `torch.float16` to halve the file; as they are by
             default. Loading always gives float32.
     """
-    folder = Path(folder)
-    weights = {
-        name: (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor)
-        .detach().cpu().contiguous()
-        for name, tensor in model.state_dict().items()
-    }  # fmt: skip
-    with whole_file(folder / CONFIG_FILE) as config, whole_file(folder / WEIGHTS_FILE) as partial:
-        write_json(config, {"architecture": "lseg", **model.config.to_dict()})
-        save_file(weights, partial, metadata={"format": "pt"})
+    weights = {name: _stored(value, dtype) for name, value in model.state_dict().items()}
+    tower = model.text.tower if isinstance(model, LSeg) else None
+    text = load_file(tower) if tower is not None else None
+    write_folder(Path(folder), model.config, weights, text)
 
 
-def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu") -> LSeg:
-    """A trained network in eval mode, float32.
+def write_folder(
+    folder: Path,
+    config: NetworkConfig,
+    weights: dict[str, Tensor],
+    text: dict[str, Tensor] | None = None,
+) -> None:
+    """A native folder of these parts; a failure leaves what was there before.
+
+    Args:
+        folder: Made if missing.
+        config: Of the network.
+        weights: Its state dict.
+        text: State dict of the text tower that belongs to it.
+    """
+    values = {"architecture": architecture_name(type(config)), **config.to_dict()}
+    metadata = {"format": "pt"}
+    with ExitStack() as files:
+        write_json(files.enter_context(whole_file(folder / CONFIG_FILE)), values)
+        save_file(weights, files.enter_context(whole_file(folder / WEIGHTS_FILE)), metadata)
+        if text is not None:
+            save_file(text, files.enter_context(whole_file(folder / TEXT_FILE)), metadata)
+
+
+def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu") -> Network:
+    """A trained network in eval mode, float32: an `LSeg`, a `DPTDepth` or a `DPTSegmentation`.
 
     Args:
         source: A native folder, a Hugging Face Hub id, a Lightning checkpoint of this project, or
@@ -77,8 +102,16 @@ def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu
     return model.to(device).eval()
 
 
-def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Copies `weights` into `model`, all of them and nothing else.
+def load_weights(
+    model: nn.Module, weights: Mapping[str, Tensor], source: str, assign: bool = False
+) -> None:
+    """Brings `weights` into `model`, all of them and nothing else.
+
+    Args:
+        model: Gets the weights.
+        weights: By name.
+        source: What to call them in errors.
+        assign: Put the tensors themselves in place instead of copying their values.
 
     Raises:
         CheckpointError: Naming the first key that is missing, unknown or of another shape.
@@ -92,13 +125,31 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -
                 f"{source}: weight {name!r} has shape {tuple(weights[name].shape)}, its "
                 f"configuration wants {tuple(tensor.shape)}"
             )
+        dense = weights[name].layout == torch.strided
+        if not dense or weights[name].is_floating_point() != tensor.is_floating_point():
+            raise CheckpointError(
+                f"{source}: weight {name!r} is {weights[name].dtype}, {weights[name].layout}; "
+                f"expected dense {tensor.dtype}"
+            )
     for name in weights:
         if name not in expected:
             raise CheckpointError(f"{source} has a weight that the network does not: {name!r}")
-    model.load_state_dict(weights)
+    model.load_state_dict(weights, assign=assign)
 
 
-def _load_folder(folder: Path) -> LSeg:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors` file.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+
+
+def _load_folder(folder: Path) -> Network:
     config_file, weights_file = folder / CONFIG_FILE, folder / WEIGHTS_FILE
     for file in (config_file, weights_file):
         if not file.is_file():
@@ -110,16 +161,18 @@ def _load_folder(folder: Path) -> LSeg:
     if not isinstance(values, dict):
         raise CheckpointError(f"{config_file} is no configuration: it holds no JSON object")
     architecture = values.pop("architecture", None)
-    if architecture != "lseg":
-        raise CheckpointError(f"{config_file} describes {architecture!r}, not an lseg network")
-    try:
-        weights = load_file(weights_file)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{weights_file} cannot be read: {error}") from error
-    return _build(values, weights, str(folder))
+    if architecture not in ARCHITECTURES:
+        raise CheckpointError(
+            f"{config_file} describes an unknown architecture, {architecture!r}: known are "
+            f"{', '.join(ARCHITECTURES)}"
+        )
+    model = _build(architecture, values, read_tensors(weights_file), str(folder))
+    if isinstance(model, LSeg) and (folder / TEXT_FILE).is_file():
+        model.text.tower = folder / TEXT_FILE
+    return model
 
 
-def _load_lightning(path: Path) -> LSeg:
+def _load_lightning(path: Path) -> Network:
     try:
         with warnings.catch_warnings(action="ignore"):  # the error below says it
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -132,21 +185,37 @@ def _load_lightning(path: Path) -> LSeg:
     if not isinstance(checkpoint, dict) or not all(
         isinstance(checkpoint.get(part), dict) for part in parts
     ):
-        raise CheckpointError(f"{path} was not written by this project; a checkpoint is {ACCEPTED}")
+        raise CheckpointError(
+            f"{path} was not written by this project; a checkpoint is {ACCEPTED}. Published LSeg "
+            "and DPT checkpoints are converted by: lseg convert SOURCE DESTINATION"
+        )
     weights = {
         name.removeprefix(LIGHTNING_PREFIX): tensor
         for name, tensor in checkpoint["state_dict"].items()
     }
-    return _build(checkpoint[LIGHTNING_CONFIG], weights, str(path))
+    return _build("lseg", checkpoint[LIGHTNING_CONFIG], weights, str(path))
 
 
-def _build(values: dict[str, Any], weights: Mapping[str, Tensor], source: str) -> LSeg:
+def _build(
+    architecture: object, values: dict[str, Any], weights: Mapping[str, Tensor], source: str
+) -> Network:
+    """The network around its weights: built without memory, so that weights exist only once."""
     try:
-        model = LSeg(LSegConfig.from_dict(values))
+        with torch.device("meta"):
+            model = build_network(architecture, values)
     except (ConfigError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"the configuration of {source} cannot be built: {error}") from error
-    load_weights(model, weights, source)
+    weights = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in weights.items()
+    }
+    load_weights(model, weights, source, assign=True)
     return model
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    changed = tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+    return changed.detach().cpu().contiguous()
 
 
 def _is_hub_id(source: str) -> bool:

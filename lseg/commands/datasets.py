@@ -13,6 +13,7 @@ from lseg.evaluation.inference import InferenceConfig
 from lseg.evaluation.semantic import evaluate as evaluate_data
 from lseg.evaluation.semantic import scores_to_json
 from lseg.files import write_json
+from lseg.models.lseg import LSeg
 from lseg.report import print_scores, versions
 
 
@@ -21,7 +22,7 @@ def evaluate(options: argparse.Namespace) -> None:
     data = data_set(options, options.split)
     config = InferenceConfig(options.size, tuple(options.scales), options.flip, options.window)
     out = None if options.out is None else output_file(options.out)
-    model = model_from(options)
+    model = model_from(options, LSeg)
     scores = evaluate_data(model, data, config, workers=options.workers, progress=tqdm)
     figures = scores_to_json(scores, data.classes)
     title = f"{options.checkpoint} on {options.data_root} {options.split}, {len(data)} pictures"

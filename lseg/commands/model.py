@@ -1,25 +1,28 @@
 """The model that a command line names."""
 
 import argparse
+from typing import TypeVar
 
 import torch
 
-from lseg.checkpoints.native import load_model
 from lseg.config import TextConfig
 from lseg.errors import ConfigError
 from lseg.models.lseg import LSeg
+from lseg.models.network import Network
 from lseg.models.text import LabelEncoder
 
+NetworkT = TypeVar("NetworkT", bound=Network)
 
-def model_from(options: argparse.Namespace) -> LSeg:
+
+def model_from(options: argparse.Namespace, kind: type[NetworkT]) -> NetworkT:
     """Loads `--checkpoint` onto `--device`, with `--text-table` in place of its text encoder.
 
     Raises:
-        CheckpointError: If the checkpoint cannot be loaded.
+        CheckpointError: If the checkpoint cannot be loaded, or is not of this kind.
         ConfigError: If there is no such device.
     """
-    model = load_model(options.checkpoint, device_from(options.device))
-    if options.text_table is not None:
+    model = kind.from_pretrained(options.checkpoint, device_from(options.device))
+    if isinstance(model, LSeg) and options.text_table is not None:
         text = TextConfig(table=options.text_table)
         model.text = LabelEncoder(text, model.config.embed_dim)
     return model

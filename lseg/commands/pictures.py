@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,25 @@ from lseg.commands.model import model_from
 from lseg.commands.output import output_folder
 from lseg.data.images import list_images, load_image
 from lseg.data.labels import parse_labels
-from lseg.errors import ImageError
+from lseg.errors import CheckpointError, ImageError, LabelError
 from lseg.evaluation.inference import InferenceConfig
 from lseg.files import whole_file, write_json
+from lseg.models.dpt import DPTSegmentation
+from lseg.models.lseg import LSeg
+from lseg.models.network import Network
 from lseg.report import versions
-from lseg.segmenter import Segmenter
+from lseg.segmenter import ClassSegmenter, Segmentation, Segmenter
 
 
 def predict(options: argparse.Namespace) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every picture."""
-    labels = parse_labels(options.labels)
+    labels = None if options.labels is None else parse_labels(options.labels)
     images = unique_stems(list_images(options.images))
     out = output_folder(options.out)
     refuse_overwriting(images, [".png", ".overlay.png", ".json"], out)
-    model = model_from(options)
-    model.encode_labels(labels)  # a wrong label is reported before the first picture is read
-    segmenter = Segmenter(model, options.size)
-    if model.config.description:
-        print(model.config.description)
+    segment = predictor(model_from(options, Network), labels, options.size)
     for path in tqdm(images, unit="image", disable=len(images) < 2):
-        segmenter.set_image(path)
-        result = segmenter.segment(labels)
+        result = segment(path)
         result.save(out / f"{path.stem}.png")
         if len(images) == 1:
             shares = sorted(result.shares.items(), key=lambda item: -item[1])
@@ -43,12 +41,44 @@ def predict(options: argparse.Namespace) -> None:
     print(f"{len(images)} label map(s) with overlay and JSON in {out}")
 
 
+def predictor(
+    model: Network, labels: list[str] | None, size: int | None
+) -> Callable[[Path], Segmentation]:
+    """What turns a picture into its segmentation: by `labels`, or by the model's fixed classes.
+
+    Raises:
+        LabelError: If labels are missing or not possible.
+        CheckpointError: If the model segments nothing.
+    """
+    if isinstance(model, DPTSegmentation):
+        if labels is not None:
+            raise LabelError(
+                f"this model has {len(model.labels)} fixed classes: leave --labels out, or take an "
+                "LSeg checkpoint"
+            )
+        return ClassSegmenter(model, size).segment
+    if not isinstance(model, LSeg):
+        raise CheckpointError(f"a {type(model).__name__} segments nothing: use `lseg depth`")
+    if labels is None:
+        raise LabelError('no labels: give some, such as --labels "sky,road,other"')
+    model.encode_labels(labels)  # a wrong label is reported before the first picture is read
+    if model.config.description:
+        print(model.config.description)
+    segmenter = Segmenter(model, size)
+
+    def segment(path: Path) -> Segmentation:
+        segmenter.set_image(path)
+        return segmenter.segment(labels)
+
+    return segment
+
+
 def embed(options: argparse.Namespace) -> None:
     """Writes `<stem>.<format>` (C, h, w) and `<stem>.json` for every picture but finished ones."""
     images = unique_stems(list_images(options.images))
     out = output_folder(options.out)
     InferenceConfig(options.size, tuple(options.scales))  # refuses impossible ones
-    model = model_from(options)
+    model = model_from(options, LSeg)
     segmenter = Segmenter(model, options.size)
     settings = {
         "format": options.format,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.errors import ConfigError
+from lseg.models.std_conv import use_original_standardization
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class HybridBackbone(Backbone):
         _check_blocks(vit, blocks)
         embed = vit.patch_embed
         self.stem = embed.backbone
+        use_original_standardization(self.stem)
         available = len(getattr(self.stem, "stages", ())) - 1  # the last one feeds the transformer
         if not _rising(stages, available):
             raise ConfigError(

@@ -6,17 +6,15 @@ labels ── frozen text encoder ── label vectors ──────┘
 """
 
 import math
-import os
 from collections.abc import Sequence
-from typing import Self
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.config import LSegConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.models.build import build_spatial_block, build_trunk
+from lseg.models.network import Network
 from lseg.models.similarity import label_logits
 from lseg.models.text import LabelEncoder
 from lseg.models.trunk import pad_to_multiple
@@ -25,17 +23,18 @@ from lseg.models.upsample import double, upsample
 Labels = Sequence[str] | Tensor
 
 
-class LSeg(nn.Module):
+class LSeg(Network):
     """Per-pixel logits over any set of labels.
 
     The text encoder is not part of the module tree: it has no entry in the state dict, is never
     trained, and is built only when label strings are first asked for.
     """
 
+    config: LSegConfig
+
     def __init__(self, config: LSegConfig) -> None:
         """A network with random weights; see `lseg.load_model` for trained ones."""
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.text = LabelEncoder(config.text, config.embed_dim)
         self.trunk = build_trunk(config.trunk)
         self.project = nn.Conv2d(config.trunk.features, config.embed_dim, 1)
@@ -126,32 +125,3 @@ class LSeg(nn.Module):
                 f"{width}) or (B, N, {width}), N at least 1"
             )
         return F.normalize(labels.to(self.device), dim=-1)
-
-    def normalize(self, images: Tensor) -> Tensor:
-        """RGB images (B, 3, H, W), uint8 in [0, 255], to the network's normalised input."""
-        preprocessing = self.config.preprocessing
-        mean, std = (
-            torch.tensor(values, device=images.device).view(3, 1, 1)
-            for values in (preprocessing.mean, preprocessing.std)
-        )
-        return (images / 255 - mean) / std
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.project.weight.device
-
-    @classmethod
-    def from_pretrained(cls, source: str | os.PathLike[str], device: str = "cpu") -> Self:
-        """Loads a native folder, a Hub id, a Lightning checkpoint or `tiny`; see `load_model`."""
-        from lseg.checkpoints.native import load_model  # the layer above: only at call time
-
-        model = load_model(source, device)
-        assert isinstance(model, cls)
-        return model
-
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Writes `config.json` and `model.safetensors` into `folder`; see `save_model`."""
-        from lseg.checkpoints.native import save_model  # the layer above: only at call time
-
-        save_model(self, folder)

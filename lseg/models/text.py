@@ -6,13 +6,14 @@ state dict, no gradient, no train mode, and is built only when label strings are
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -97,16 +98,27 @@ class LabelTable:
 class OpenClipText:
     """The text tower of any open_clip model, frozen."""
 
+    key: str | None
     templates = True
 
-    def __init__(self, model: str, pretrained: str | None) -> None:
-        """Builds the tower; weights come from a tag, a file, or with the model's folder.
+    def __init__(self, model: str, pretrained: str | None, tower: Path | None = None) -> None:
+        """Builds the tower.
+
+        Args:
+            model: open_clip model name, `local-dir:FOLDER`, `hf-hub:...` or `tiny`.
+            pretrained: A tag or a weight file, where the model's folder does not hold the weights.
+            tower: A `.safetensors` file with the weights of the text tower alone, instead.
 
         Raises:
             ConfigError: If open_clip knows no such model or tag, or cannot get the weights.
         """
         import open_clip  # seconds to import, and often never needed
 
+        if tower is not None:
+            self.net = build_text_tower(model, load_file(tower)).eval().requires_grad_(False)
+            self.tokenizer = open_clip.get_tokenizer(model)
+            self.key = f"{model} {_stamp(model, str(tower))}"
+            return
         if model == "tiny":
             model = f"local-dir:{ASSETS / 'tiny_clip'}"
         elif ":" not in model and pretrained is None:
@@ -139,13 +151,46 @@ class OpenClipText:
         return torch.cat(vectors).float().cpu()
 
 
+def build_text_tower(model: str, weights: Mapping[str, Tensor]) -> Any:
+    """The text side of an open_clip model of OpenAI's kind, without its image tower.
+
+    Args:
+        model: open_clip model name, such as `ViT-B-32-quickgelu`.
+        weights: State dict of the text side.
+
+    Raises:
+        ConfigError: If open_clip has no such model, or the weights are not its.
+    """
+    import open_clip
+
+    config = open_clip.get_model_config(model)
+    if config is None:
+        raise ConfigError(f"open_clip has no model {model!r}")
+    smallest = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 32, "head_width": 64}
+    quick_gelu = config.get("quick_gelu", False)
+    net = open_clip.model.CLIP(config["embed_dim"], smallest, config["text_cfg"], quick_gelu)
+    net.visual = torch.nn.Identity()
+    net.logit_scale = None  # of CLIP's own training
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ConfigError(f"the text encoder's weights do not fit {model}: {reason}") from error
+    return net
+
+
 class LabelEncoder:
     """Labels to vectors: splits synonyms, fills templates, caches in memory and on disk."""
 
     def __init__(
         self, config: TextConfig, embed_dim: int, source: TextSource | None = None
     ) -> None:
-        """Cheap: `source` is built from `config` when first needed, unless it is given."""
+        """Cheap: `source` is built from `config` when first needed, unless it is given.
+
+        Attributes:
+            tower: File with the weights of the text tower, where they came with the network.
+        """
+        self.tower: Path | None = None
         self.config = config
         self.embed_dim = embed_dim
         self._source: TextSource | None = source
@@ -158,7 +203,8 @@ class LabelEncoder:
             if self.config.table is not None:
                 self._source = LabelTable(resolve_data_path(self.config.table))
             else:
-                self._source = OpenClipText(self.config.model, self.config.pretrained)
+                config = self.config
+                self._source = OpenClipText(config.model, config.pretrained, self.tower)
         return self._source
 
     def encode(self, labels: Sequence[str], device: torch.device | str = "cpu") -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.checkpoints.backbone import pretrained_backbone
-from lseg.checkpoints.native import LIGHTNING_CONFIG, load_model, load_weights
+from lseg.checkpoints.native import LIGHTNING_CONFIG, load_weights
 from lseg.config import LSegConfig
 from lseg.data.datamodule import SegmentationDataModule
 from lseg.errors import ConfigError
@@ -69,7 +69,7 @@ class LSegModule(LightningModule):
             weights = backbone.state_dict()
             load_weights(self.net.trunk.backbone, weights, backbone_weights)
         if init_from is not None:
-            load_weights(self.net, load_model(init_from).state_dict(), init_from)
+            load_weights(self.net, LSeg.from_pretrained(init_from).state_dict(), init_from)
         self.metrics: dict[str, SegmentationMetric] = {}
         self.scores: dict[str, Scores] = {}
 

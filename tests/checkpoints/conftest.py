@@ -23,8 +23,8 @@ def config(tmp_path):
     )
     return LSegConfig(
         trunk,
-        TextConfig(table=str(path)),
-        Preprocessing(size=64),
+        text=TextConfig(table=str(path)),
+        preprocessing=Preprocessing(size=64),
         embed_dim=WIDTH,
         block="depthwise",
         labels=("sky", "road"),

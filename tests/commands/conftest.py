@@ -35,7 +35,7 @@ def checkpoint(tmp_path_factory):
         "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
     )
     text = TextConfig(table=str(table))
-    model = LSeg(LSegConfig(trunk, text, Preprocessing(size=64), embed_dim=WIDTH)).eval()
+    model = LSeg(LSegConfig(trunk, Preprocessing(size=64), text, embed_dim=WIDTH)).eval()
     with torch.no_grad():
         pixels = torch.from_numpy(draw(96, 96)).permute(2, 0, 1)[None]
         model.project.bias -= model.encode_image(model.normalize(pixels)).mean((0, 2, 3))

@@ -43,7 +43,7 @@ def model(table, picture):
         "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
     )
     text = TextConfig(table=str(table))
-    model = LSeg(LSegConfig(trunk, text, Preprocessing(size=64), embed_dim=WIDTH)).eval()
+    model = LSeg(LSegConfig(trunk, Preprocessing(size=64), text, embed_dim=WIDTH)).eval()
     with torch.no_grad():
         embeddings = model.encode_image(model.normalize(picture(96, 96)[None]))
         model.project.bias -= embeddings.mean((0, 2, 3))

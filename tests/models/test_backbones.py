@@ -7,6 +7,7 @@ from lseg.config import TrunkConfig
 from lseg.errors import ConfigError
 from lseg.models.backbones import LevelInfo, level_scales, resample_positions, size_multiple
 from lseg.models.build import build_backbone, build_trunk
+from lseg.models.std_conv import use_original_standardization
 
 OPTIONS = {"depth": 4, "embed_dim": 32, "num_heads": 2, "img_size": 64}
 WIDTHS = (8, 12, 16, 20)
@@ -130,6 +131,7 @@ def test_hybrid_levels_are_those_of_timm():
     name = "vit_base_r50_s16_384"
     vit = timm.create_model(name, **OPTIONS).eval()
     torch.nn.init.normal_(vit.pos_embed)
+    use_original_standardization(vit.patch_embed.backbone)
     backbone = build_backbone(trunk_config(name)).eval()
     state = {
         key.replace("patch_embed.backbone.", "stem.") if "backbone" in key else f"vit.{key}": value

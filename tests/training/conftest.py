@@ -29,7 +29,7 @@ def network(table):
     trunk = TrunkConfig(
         "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
     )
-    return LSegConfig(trunk, TextConfig(table=str(table)), embed_dim=WIDTH)
+    return LSegConfig(trunk, text=TextConfig(table=str(table)), embed_dim=WIDTH)
 
 
 @pytest.fixture

@@ -1,0 +1,24 @@
+"""`lseg convert`: published checkpoints to native folders."""
+
+import argparse
+from collections import Counter
+
+from lseg.checkpoints.convert import ConvertOptions
+from lseg.checkpoints.convert import convert as convert_checkpoint
+from lseg.checkpoints.official import SpatialBlockOptions
+from lseg.data.labels import parse_labels
+
+
+def convert(options: argparse.Namespace) -> None:
+    """Writes the native folder, and says what was kept and what was left out."""
+    labels = () if options.labels is None else tuple(parse_labels(options.labels))
+    depth = {"scale": options.scale, "shift": options.shift, "invert": options.invert}
+    block = SpatialBlockOptions(options.block, options.block_depth, options.block_activation)
+    conversion = convert_checkpoint(
+        options.source, options.destination, ConvertOptions(block, labels, options.size, depth)
+    )
+    print(f"{conversion.source}: {len(conversion.weights)} weights in {options.destination}")
+    if conversion.text is not None:
+        print(f"with its text encoder, {len(conversion.text)} weights")
+    for reason, count in Counter(conversion.dropped.values()).items():
+        print(f"left out {count}: {reason}")

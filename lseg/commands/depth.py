@@ -1,0 +1,58 @@
+"""`lseg depth`: depth maps of pictures."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from lseg.commands.model import model_from
+from lseg.commands.output import output_folder
+from lseg.commands.pictures import refuse_overwriting, unique_stems
+from lseg.data.images import list_images, load_image
+from lseg.evaluation.inference import InferenceConfig, resize_short_side, to_tensor
+from lseg.files import whole_file
+from lseg.models.dpt import DPTDepth
+from lseg.models.upsample import upsample
+from lseg.visualize import depth_colours
+
+
+def depth(options: argparse.Namespace) -> None:
+    """Writes `<stem>.npy`, `<stem>.png` (16 bit) and `<stem>.preview.png` for every picture."""
+    InferenceConfig(options.size)  # refuses an impossible one
+    images = unique_stems(list_images(options.images))
+    out = output_folder(options.out)
+    refuse_overwriting(images, [".npy", ".png", ".preview.png"], out)
+    model = model_from(options, DPTDepth)
+    size = model.config.preprocessing.size if options.size is None else options.size
+    for path in tqdm(images, unit="image", disable=len(images) < 2):
+        save_depth(out / path.stem, depth_map(model, load_image(path), size))
+    kind = "depth in metres" if model.config.invert else "inverse depth"
+    print(f"{len(images)} map(s) of {kind} in {out}")
+
+
+@torch.inference_mode()
+def depth_map(model: DPTDepth, picture: Image.Image, size: int) -> np.ndarray:
+    """The network's answer at the picture's own size, (H, W) float32; see `DPTDepth.forward`."""
+    pixels = resize_short_side(to_tensor(picture), size)
+    answer = model(model.normalize(pixels[None].to(model.device)))
+    return upsample(answer[:, None], (picture.height, picture.width))[0, 0].float().cpu().numpy()
+
+
+def save_depth(stem: Path, values: np.ndarray) -> None:
+    """The map as floats, as 16-bit PNG from its least (0) to its greatest value (65535), in colour.
+
+    Args:
+        stem: Path without a suffix.
+        values: (H, W) float32.
+    """
+    low, high = float(values.min()), float(values.max())
+    share = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    with whole_file(f"{stem}.npy") as partial:
+        np.save(partial, values)
+    with whole_file(f"{stem}.png") as partial:
+        Image.fromarray(np.round(65535 * share).astype(np.uint16)).save(partial)
+    with whole_file(f"{stem}.preview.png") as partial:
+        Image.fromarray(depth_colours(share)).save(partial)
