@@ -144,7 +144,7 @@ def convert_lseg(weights: dict[str, Tensor], source: str, block: SpatialBlockOpt
     config = LSegConfig(
         trunk,
         text=text_config(weights, source),
-        embed_dim=weights["scratch.head1.weight"].shape[0],
+        embed_dim=_shape(weights, "scratch.head1.weight", source)[0],
         block=block.kind,
         block_depth=block.depth,
         block_activation=block.activation,
@@ -174,7 +174,7 @@ def convert_dpt(
     trunk = trunk_config(weights, source)
     config: NetworkConfig
     if "scratch.output_conv.1.running_mean" in weights:
-        classes = len(weights["scratch.output_conv.4.weight"])
+        classes = _shape(weights, "scratch.output_conv.4.weight", source)[0]
         labels = labels or default_labels(classes)
         if len(labels) != classes:
             raise CheckpointError(f"{source} has {classes} classes, got {len(labels)} labels")
@@ -217,7 +217,7 @@ def text_config(weights: dict[str, Tensor], source: str) -> TextConfig:
     Raises:
         CheckpointError: If it is none of OpenAI's.
     """
-    width = _shape(weights, "clip_pretrained.text_projection", source)[1]
+    width = _shape(weights, "clip_pretrained.text_projection", source, ndim=2)[1]
     resnet = "clip_pretrained.visual.layer1.0.conv1.weight" in weights
     if (width, resnet) not in CLIP_MODELS:
         raise CheckpointError(f"{source}: no CLIP of OpenAI has text vectors {width} wide")
@@ -252,12 +252,21 @@ def _backbone(
             "published ones (ViT-B/16, ViT-B/32, ViT-L/16, ResNet-50 + ViT-B)"
         )
     name, levels = known[key]
-    positions = _shape(weights, "pretrained.model.pos_embed", source)[1] - 1
-    size = math.isqrt(positions) * (16 if hybrid else patch[-1])
+    positions = _shape(weights, "pretrained.model.pos_embed", source, ndim=3)[1] - 1
+    side = math.isqrt(max(positions, 0))
+    if side == 0 or side * side != positions:
+        raise CheckpointError(
+            f"{source}: weight 'pretrained.model.pos_embed' has {positions} positions, which form "
+            "no square grid"
+        )
+    size = side * (16 if hybrid else patch[-1])
     return name, levels, {} if size == 384 else {"img_size": size}
 
 
-def _shape(weights: dict[str, Tensor], key: str, source: str) -> tuple[int, ...]:
+def _shape(weights: dict[str, Tensor], key: str, source: str, ndim: int = 4) -> tuple[int, ...]:
     if key not in weights:
         raise CheckpointError(f"{source} lacks the weight {key!r}")
-    return tuple(weights[key].shape)
+    shape = tuple(weights[key].shape)
+    if len(shape) != ndim:
+        raise CheckpointError(f"{source}: weight {key!r} has shape {shape}, not {ndim} dimensions")
+    return shape
