@@ -70,14 +70,14 @@ def _skip_state(unpickler: Any) -> None:
     unpickler.stack.pop()
 
 
-class InertUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+class InertUnpickler(pickle._Unpickler):
     """Builds nothing but what `_ALLOWED` names, and changes no attribute of anything.
 
     State (pickle's BUILD) is passed over: no tensor needs it, and it could be put on the allowed
     functions and classes themselves. Only the unpickler written in Python lets one do so.
     """
 
-    dispatch: ClassVar = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _skip_state}  # type: ignore[attr-defined]
+    dispatch: ClassVar = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _skip_state}
 
     def find_class(self, module: str, name: str) -> Any:
         """The allowed class or function of that name, or `Inert`."""
