@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import draw
 from PIL import Image
 
 import lseg.checkpoints.convert
@@ -17,6 +16,14 @@ from lseg.checkpoints.native import load_model
 from lseg.config import DepthConfig, Preprocessing, SegmentationConfig, TrunkConfig
 from lseg.models.dpt import DPTDepth, DPTSegmentation
 from lseg.segmenter import ClassSegmenter
+
+
+def draw(height, width, seed=0):
+    """An (H, W, 3) picture of blocks in random colours."""
+    rng = np.random.default_rng(seed)
+    colours = rng.integers(0, 256, size=(height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    return colours.repeat(8, axis=0).repeat(8, axis=1)[:height, :width].copy()
+
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 needs_manifests = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no manifests in {REFERENCE}")
