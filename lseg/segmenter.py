@@ -19,7 +19,10 @@ from lseg.errors import ImageError, LabelError
 from lseg.evaluation.inference import InferenceConfig, resize_short_side, to_tensor, views
 from lseg.files import whole_file, write_json
 from lseg.models.dpt import DPTSegmentation
+from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
+from lseg.models.maps import Dense, Maps, Resized, label_map, top_labels, whole
+from lseg.models.similarity import PixelLogits
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import upsample
 from lseg.visualize import label_colours, overlay, with_legend
@@ -33,14 +36,14 @@ class Encoded:
 
     Attributes:
         image: The picture, RGB.
-        embeddings: (1, C, h, w) pixel embeddings on the padded patch grid.
+        embeddings: Pixel embeddings on the padded patch grid, of a batch of 1.
         padded: Height and width of the padded network input.
         size: Height and width of the network input without padding.
     """
 
     image: Image.Image
-    embeddings: Tensor
-    padded: Sequence[int]
+    embeddings: PixelEmbeddings
+    padded: tuple[int, int]
     size: tuple[int, int]
 
 
@@ -84,7 +87,8 @@ class Segmenter:
         pixels = self.model.normalize(pixels[None].to(self.model.device))
         padded, size = pad_to_multiple(pixels, self.model.trunk.multiple)
         embeddings = self.model.embed(padded)
-        return Encoded(picture, embeddings, padded.shape[-2:], size)
+        _ = embeddings.norms  # computed now and kept, so that labels need not wait for it
+        return Encoded(picture, embeddings, (padded.shape[-2], padded.shape[-1]), size)
 
     def segment(
         self, labels: Sequence[str] | str | Tensor, names: Sequence[str] | None = None
@@ -121,10 +125,9 @@ class Segmenter:
         else:
             names = parse_labels(labels)
             vectors = self.model.encode_labels(names)
-        logits = self.model.compare(encoded.embeddings, vectors)
-        height, width = encoded.size
-        logits = upsample(logits, encoded.padded)[0, :, :height, :width].float()
-        return Segmentation(list(names), encoded.image, logits)
+        half = self.model.compare(encoded.embeddings, vectors)
+        maps = PixelLogits(half, encoded.padded, encoded.size)
+        return Segmentation(list(names), encoded.image, maps)
 
     @torch.inference_mode()
     def embed(
@@ -188,28 +191,43 @@ class ClassSegmenter:
         picture = load_image(image)
         pixels = resize_short_side(to_tensor(picture), self.size)
         logits = self.model(self.model.normalize(pixels[None].to(self.model.device)))
-        return Segmentation(self.model.labels, picture, logits[0].float())
+        return Segmentation(self.model.labels, picture, Dense(logits.float()))
 
 
 class Segmentation:
     """A picture by a label set. Everything is at the picture's own size."""
 
-    def __init__(self, labels: list[str], image: Image.Image, logits: Tensor) -> None:
-        """`logits` are (N, h, w), over the whole picture, at any resolution."""
+    def __init__(self, labels: list[str], image: Image.Image, logits: Maps) -> None:
+        """`logits` are (1, N, h, w), over the whole picture, at any resolution."""
         self.labels = labels
         self.image = image
-        self._logits = logits
+        self._logits = Resized(logits, (image.height, image.width))
 
     @cached_property
     def label_map(self) -> np.ndarray:
-        """(H, W) indices into `labels`; uint8 up to 256 labels, uint16 beyond."""
-        best = self._full_logits().argmax(0).cpu().numpy()
-        return best.astype(np.uint8 if len(self.labels) <= 256 else np.uint16)
+        """(H, W) indices into `labels`; uint8 up to 256 labels, uint16 beyond.
+
+        Takes memory for a strip of logits, however many labels there are.
+        """
+        return self._indices(label_map(self._logits)[0])
 
     @cached_property
     def scores(self) -> np.ndarray:
         """(N, H, W) float32 softmax probabilities."""
-        return self._full_logits().softmax(0).cpu().numpy()
+        return whole(self._logits)[0].softmax(0).cpu().numpy()
+
+    def top(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The `count` best labels of every pixel, best first.
+
+        Returns:
+            (count, H, W) indices into `labels`, and (count, H, W) float32 logits; as many as there
+            are labels, if those are fewer.
+        """
+        best = top_labels(self._logits, count)
+        return self._indices(best.indices[0]), best.logits[0].cpu().numpy()
+
+    def _indices(self, indices: Tensor) -> np.ndarray:
+        return indices.cpu().numpy().astype(np.uint8 if len(self.labels) <= 256 else np.uint16)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -272,6 +290,3 @@ class Segmentation:
                 )
             ],
         }
-
-    def _full_logits(self) -> Tensor:
-        return upsample(self._logits[None], (self.image.height, self.image.width))[0]

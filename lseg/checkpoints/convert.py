@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lseg.checkpoints.clip import convert_clip, is_clip
 from lseg.checkpoints.foreign import read_state_dict
 from lseg.checkpoints.huggingface import convert_huggingface, is_huggingface
 from lseg.checkpoints.keymap import Conversion
-from lseg.checkpoints.native import load_weights, write_folder
+from lseg.checkpoints.native import load_weights, write_folder, write_text_folder
 from lseg.checkpoints.official import (
     SpatialBlockOptions,
     convert_dpt,
@@ -22,14 +23,15 @@ from lseg.checkpoints.official import (
     is_official_dpt,
     is_official_lseg,
 )
-from lseg.config import LSegConfig
+from lseg.config import LSegConfig, NetworkConfig, TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import write_json
 from lseg.models.registry import architecture_name, build_network
 from lseg.models.text import build_text_tower
 
 FORMATS = (
-    "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, or a Hugging Face DPT folder"
+    "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, a Hugging Face DPT folder, or "
+    "the weights of a CLIP"
 )
 
 
@@ -42,12 +44,14 @@ class ConvertOptions:
         labels: Class names of a segmentation network; ADE20K's where it has 150 classes.
         size: Shorter side of the input that the network was trained for, if not the usual one.
         depth: `scale`, `shift` and `invert` of a depth network.
+        clip_model: open_clip name of a CLIP.
     """
 
     block: SpatialBlockOptions = field(default_factory=SpatialBlockOptions)
     labels: tuple[str, ...] = ()
     size: int | None = None
     depth: dict[str, Any] = field(default_factory=dict)
+    clip_model: str | None = None
 
 
 def convert(
@@ -77,7 +81,7 @@ def convert(
         raise CheckpointError(f"{destination} exists already: give another destination")
     options = options or ConvertOptions()
     conversion = recognise(source, options)
-    if options.size is not None:
+    if options.size is not None and isinstance(conversion.config, NetworkConfig):
         preprocessing = dataclasses.replace(conversion.config.preprocessing, size=options.size)
         config = dataclasses.replace(conversion.config, preprocessing=preprocessing)
         conversion = conversion._replace(config=config)
@@ -85,7 +89,11 @@ def convert(
     partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         weights = {name: _own(tensor) for name, tensor in conversion.weights.items()}
-        write_folder(partial, conversion.config, weights, conversion.text)
+        text = conversion.text and {key: _own(value) for key, value in conversion.text.items()}
+        if isinstance(conversion.config, TextConfig):
+            write_text_folder(partial, conversion.config, text or {})
+        else:
+            write_folder(partial, conversion.config, weights, text)
         dropped = {"source": conversion.source, "dropped": conversion.dropped}
         write_json(partial / "conversion.json", dropped)
         partial.replace(destination)
@@ -106,12 +114,15 @@ def recognise(source: Path, options: ConvertOptions) -> Conversion:
         if is_huggingface(source):
             return convert_huggingface(source)
         raise CheckpointError(f"{source} is no Hugging Face DPT folder; accepted are {FORMATS}")
-    weights = strip_prefix(read_state_dict(source), "net.")
+    weights = strip_prefix(read_state_dict(source), "module.")  # DDP's, in open_clip's files
+    weights = strip_prefix(weights, "net.")
     keys = set(weights)
     if is_official_lseg(keys):
         return convert_lseg(weights, str(source), options.block)
     if is_official_dpt(keys):
         return convert_dpt(weights, str(source), options.labels, options.depth)
+    if is_clip(keys):
+        return convert_clip(weights, str(source), options.clip_model)
     example = next(iter(weights))
     raise CheckpointError(
         f"{source} is of no known kind (its first weight is {example!r}); accepted are {FORMATS}"
@@ -137,12 +148,15 @@ def verify(conversion: Conversion, source: str) -> None:
     Raises:
         CheckpointError: Naming the first key that does not fit.
     """
-    name = architecture_name(type(conversion.config))
+    config, text = conversion.config, conversion.text
     try:
+        if isinstance(config, TextConfig | LSegConfig) and text is not None:
+            tower = config if isinstance(config, TextConfig) else config.text
+            build_text_tower(tower.model, text)
+        if isinstance(config, TextConfig):
+            return
         with torch.device("meta"):
-            model = build_network(name, conversion.config.to_dict())
+            model = build_network(architecture_name(type(config)), config.to_dict())
         load_weights(model, conversion.weights, source, assign=True)
-        if conversion.text is not None and isinstance(conversion.config, LSegConfig):
-            build_text_tower(conversion.config.text.model, conversion.text)
     except ConfigError as error:
         raise CheckpointError(f"{source}: {error}") from error

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from lseg.config import NetworkConfig
+from lseg.config import NetworkConfig, TextConfig
 from lseg.errors import CheckpointError
 
 
@@ -29,14 +29,14 @@ class Conversion(NamedTuple):
 
     Attributes:
         source: What kind of checkpoint it was, in words.
-        config: Configuration of the network.
+        config: Configuration of the network, or of a text encoder alone.
         weights: Its state dict, with the names of this project.
         text: State dict of the text tower that came with it (open_clip's names), if one did.
         dropped: Keys that are not used, each with the reason.
     """
 
     source: str
-    config: NetworkConfig
+    config: NetworkConfig | TextConfig
     weights: dict[str, Tensor]
     text: dict[str, Tensor] | None
     dropped: dict[str, str]

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lseg.config import NetworkConfig
+from lseg.config import NetworkConfig, TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import whole_file, write_json
 from lseg.models.lseg import LSeg
@@ -24,6 +24,7 @@ from lseg.paths import ASSETS
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 TEXT_FILE = "text_encoder.safetensors"
+TEXT_ARCHITECTURE = "clip-text"
 LIGHTNING_PREFIX = "net."
 LIGHTNING_CONFIG = "lseg_config"
 
@@ -74,6 +75,28 @@ def write_folder(
         save_file(weights, files.enter_context(whole_file(folder / WEIGHTS_FILE)), metadata)
         if text is not None:
             save_file(text, files.enter_context(whole_file(folder / TEXT_FILE)), metadata)
+
+
+def write_text_folder(folder: Path, config: TextConfig, weights: dict[str, Tensor]) -> None:
+    """A folder with a text tower alone, which `read_text_config` reads; as `write_folder`."""
+    values = {"architecture": TEXT_ARCHITECTURE, "model": config.model}
+    with ExitStack() as files:
+        write_json(files.enter_context(whole_file(folder / CONFIG_FILE)), values)
+        save_file(weights, files.enter_context(whole_file(folder / TEXT_FILE)), {"format": "pt"})
+
+
+def read_text_config(folder: Path) -> TextConfig:
+    """The text encoder in a folder that `lseg convert` made from the weights of a CLIP.
+
+    Raises:
+        CheckpointError: If the folder is none.
+    """
+    values = _read_config(folder, TEXT_FILE)
+    if values.get("architecture") != TEXT_ARCHITECTURE or not isinstance(values.get("model"), str):
+        raise CheckpointError(
+            f"{folder} is no text encoder: expected what `lseg convert` makes of a CLIP"
+        )
+    return TextConfig(values["model"], str(folder / TEXT_FILE))
 
 
 def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu") -> Network:
@@ -149,9 +172,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
 
 
-def _load_folder(folder: Path) -> Network:
-    config_file, weights_file = folder / CONFIG_FILE, folder / WEIGHTS_FILE
-    for file in (config_file, weights_file):
+def _read_config(folder: Path, weights_file: str) -> dict[str, Any]:
+    config_file = folder / CONFIG_FILE
+    for file in (config_file, folder / weights_file):
         if not file.is_file():
             raise CheckpointError(f"{folder} has no {file.name}; a checkpoint is {ACCEPTED}")
     try:
@@ -160,6 +183,17 @@ def _load_folder(folder: Path) -> Network:
         raise CheckpointError(f"{config_file} is no configuration: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{config_file} is no configuration: it holds no JSON object")
+    return values
+
+
+def _load_folder(folder: Path) -> Network:
+    if (folder / TEXT_FILE).is_file() and not (folder / WEIGHTS_FILE).is_file():
+        raise CheckpointError(
+            f"{folder} holds a text encoder alone: give it as --text-table, or its weights as "
+            "text.pretrained in the configuration of a network"
+        )
+    values = _read_config(folder, WEIGHTS_FILE)
+    config_file, weights_file = folder / CONFIG_FILE, folder / WEIGHTS_FILE
     architecture = values.pop("architecture", None)
     if architecture not in ARCHITECTURES:
         raise CheckpointError(

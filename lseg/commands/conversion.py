@@ -14,11 +14,11 @@ def convert(options: argparse.Namespace) -> None:
     labels = () if options.labels is None else tuple(parse_labels(options.labels))
     depth = {"scale": options.scale, "shift": options.shift, "invert": options.invert}
     block = SpatialBlockOptions(options.block, options.block_depth, options.block_activation)
-    conversion = convert_checkpoint(
-        options.source, options.destination, ConvertOptions(block, labels, options.size, depth)
-    )
-    print(f"{conversion.source}: {len(conversion.weights)} weights in {options.destination}")
-    if conversion.text is not None:
+    wanted = ConvertOptions(block, labels, options.size, depth, options.clip_model)
+    conversion = convert_checkpoint(options.source, options.destination, wanted)
+    weights = conversion.weights or conversion.text or {}
+    print(f"{conversion.source}: {len(weights)} weights in {options.destination}")
+    if conversion.weights and conversion.text is not None:
         print(f"with its text encoder, {len(conversion.text)} weights")
     for reason, count in Counter(conversion.dropped.values()).items():
         print(f"left out {count}: {reason}")

@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as TF
 
 from lseg.errors import ConfigError
 from lseg.models.lseg import LSeg
-from lseg.models.upsample import upsample
+from lseg.models.maps import Average, Maps, Mirrored, Mosaic, Resized, Tile, whole
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ def resize_short_side(image: Tensor, size: int) -> Tensor:
 
 
 @torch.inference_mode()
-def image_logits(
-    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE
-) -> Tensor:
-    """Logits of a picture at its own size, averaged over scales and flips.
+def image_maps(model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE) -> Maps:
+    """Logits of a picture at its own size, averaged over scales and flips; see `Maps`.
+
+    The network runs now; logits are computed when rows of them are asked for.
 
     Args:
         model: In eval mode.
@@ -80,46 +80,59 @@ def image_logits(
         config: How the picture is shown to the network.
 
     Returns:
-        (N, H, W) float32 on the model's device.
+        (1, N, H, W) float32 on the model's device.
     """
     size = model.config.preprocessing.size if config.size is None else config.size
     short = size or min(image.shape[-2:])
+    height, width = image.shape[-2:]
     image = image.to(model.device, non_blocking=True)
-    total: Tensor | None = None
+    found: list[Maps] = []
     for view in views(image, short, config):
         pixels = model.normalize(view.image[None])
-        logits = (
-            model(pixels, text)
+        maps: Maps = (
+            model.logits(pixels, text)
             if config.window is None
-            else sliding_logits(model, pixels, text, config.window, config.stride)
+            else sliding_maps(model, pixels, text, config.window, config.stride)
         )
-        logits = logits.flip(-1) if view.mirrored else logits
-        logits = upsample(logits, image.shape[-2:])[0].float()
-        total = logits if total is None else total.add_(logits)
-    assert total is not None
-    return total / (len(config.scales) * (1 + config.flip))
+        found.append(Resized(Mirrored(maps) if view.mirrored else maps, (height, width)))
+    return found[0] if len(found) == 1 else Average(found)
 
 
-def sliding_logits(model: LSeg, pixels: Tensor, text: Tensor, window: int, stride: float) -> Tensor:
-    """Logits (B, N, H, W) from overlapping square windows, averaged where they overlap.
+def image_logits(
+    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE
+) -> Tensor:
+    """All logits of `image_maps`, (N, H, W) float32."""
+    return whole(image_maps(model, image, text, config))[0]
+
+
+@torch.inference_mode()
+def sliding_maps(
+    model: LSeg, pixels: Tensor, text: Tensor, window: int, stride: float, batch: int = 4
+) -> Mosaic:
+    """Logits from overlapping square windows, averaged where they overlap; see `Maps`.
 
     Args:
         model: In eval mode.
-        pixels: (B, 3, H, W), normalised.
+        pixels: (1, 3, H, W), normalised.
         text: (N, C) label vectors.
         window: Side of the windows in pixels. The last ones of a row and a column end at the
             picture's edge, so that only a picture smaller than a window is seen smaller.
         stride: Step as a share of `window`.
+        batch: How many windows the network sees at once.
     """
     height, width = pixels.shape[-2:]
-    total = pixels.new_zeros(len(pixels), len(text), height, width)
-    count = pixels.new_zeros(height, width)
-    for top in window_starts(height, window, stride):
-        for left in window_starts(width, window, stride):
-            where = (..., slice(top, top + window), slice(left, left + window))
-            total[where] += model(pixels[where], text)
-            count[where] += 1
-    return total / count
+    corners = [
+        (top, left)
+        for top in window_starts(height, window, stride)
+        for left in window_starts(width, window, stride)
+    ]
+    tiles = []
+    for first in range(0, len(corners), batch):
+        some = corners[first : first + batch]
+        parts = [pixels[..., top : top + window, left : left + window] for top, left in some]
+        logits = model.logits(torch.cat(parts), text)
+        tiles += [Tile(*corner, logits.picture(index)) for index, corner in enumerate(some)]
+    return Mosaic(tiles, (height, width))
 
 
 def window_starts(length: int, window: int, stride: float) -> list[int]:

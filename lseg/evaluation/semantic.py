@@ -10,9 +10,10 @@ from torch.utils.data import DataLoader
 
 from lseg.data.items import SegmentationData
 from lseg.data.labels import display_name
-from lseg.evaluation.inference import InferenceConfig, image_logits
+from lseg.evaluation.inference import InferenceConfig, image_maps
 from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.models.lseg import LSeg
+from lseg.models.maps import label_map
 
 
 def evaluate(
@@ -43,8 +44,8 @@ def evaluate(
     )
     with torch.inference_mode():
         for item in progress(loader) if progress else loader:
-            logits = image_logits(model, item["image"], text, config)
-            metric.update(logits.argmax(0)[None], item["mask"][None].to(model.device))
+            prediction = label_map(image_maps(model, item["image"], text, config))
+            metric.update(prediction, item["mask"][None].to(model.device))
     return metric.compute()
 
 

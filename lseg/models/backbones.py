@@ -165,12 +165,16 @@ def transformer_levels(
         {f"vit.{name}": tensor for name, tensor in positions.items()},
         (pixels, list(blocks)),
     )
+    # Tokens as a map in channels-last memory, which the decoder's convolutions like, cost no copy.
     if vit.num_prefix_tokens == 0:
-        return [Level(features, None) for features in outputs]
+        return [Level(tokens.unflatten(1, grid).permute(0, 3, 1, 2), None) for tokens in outputs]
     token = 0 if vit.cls_token is not None else None  # registers are never the readout
     return [
-        Level(features, None if token is None else prefix_tokens[:, token])
-        for features, prefix_tokens in outputs
+        Level(
+            tokens.unflatten(1, grid).permute(0, 3, 1, 2),
+            None if token is None else prefix_tokens[:, token],
+        )
+        for tokens, prefix_tokens in outputs
     ]
 
 
@@ -225,7 +229,11 @@ class _Intermediates(nn.Module):
 
     def forward(self, pixels: Tensor, blocks: list[int]) -> list[Tensor]:
         return self.vit.forward_intermediates(
-            pixels, indices=blocks, return_prefix_tokens=True, intermediates_only=True
+            pixels,
+            indices=blocks,
+            return_prefix_tokens=True,
+            output_fmt="NLC",
+            intermediates_only=True,
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lseg.models.upsample import upsample
 
@@ -19,8 +20,21 @@ class ResidualConvUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, h, w) to the same shape."""
-        y = self.norm1(self.conv1(x.relu()))
-        return x + self.norm2(self.conv2(y.relu()))
+        y = normed(self.conv1, self.norm1, x.relu())
+        return x + normed(self.conv2, self.norm2, y.relu_())
+
+
+def normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
+    """`norm(conv(x))`; in eval mode batch norm is part of the kernel, which saves a pass over x."""
+    if not isinstance(norm, nn.BatchNorm2d) or norm.training:
+        return norm(conv(x))
+    assert norm.running_var is not None and norm.running_mean is not None
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    kernel = conv.weight * scale[:, None, None, None]
+    bias = norm.bias - norm.running_mean * scale
+    if conv.bias is not None:
+        bias = bias + conv.bias * scale
+    return F.conv2d(x, kernel, bias, conv.stride, conv.padding)
 
 
 class FusionBlock(nn.Module):
@@ -41,9 +55,13 @@ class FusionBlock(nn.Module):
         DPT upsamples *before* the 1x1 projection. The two commute, because bilinear weights sum to
         one, so upsampling is left to the caller: the projection then sees a quarter of the pixels.
         """
+        return self.project(self.refine(x, skip))
+
+    def refine(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """As `forward`, without the projection."""
         if self.skip_unit is not None and skip is not None:
             x = x + self.skip_unit(skip)
-        return self.project(self.unit(x))
+        return self.unit(x)
 
 
 class Fusion(nn.Module):
@@ -64,11 +82,19 @@ class Fusion(nn.Module):
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         """Maps at strides 4, 8, 16, 32, finest first, to one map (B, F, H/4, W/4).
 
-        The last block's upsampling to half resolution is left to the head.
+        The last block's projection and its upsampling to half resolution are left to the head,
+        which may have something linear of its own to merge them with.
         """
         maps = [conv(level) for conv, level in zip(self.level_convs, levels, strict=True)]
-        *finer, x = maps
+        finest, *between, x = maps
         x = self.blocks[-1](x)
-        for block, skip in zip(reversed(self.blocks[:-1]), reversed(finer), strict=True):
+        for block, skip in zip(reversed(self.blocks[1:-1]), reversed(between), strict=True):
             x = block(upsample(x, skip.shape[-2:]), skip)
-        return x
+        return self.last.refine(upsample(x, finest.shape[-2:]), finest)
+
+    @property
+    def last(self) -> FusionBlock:
+        """The finest block, which runs last."""
+        block = self.blocks[0]
+        assert isinstance(block, FusionBlock)
+        return block

@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from lseg.config import LSegConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.models.build import build_spatial_block, build_trunk
+from lseg.models.embeddings import PixelEmbeddings, exact, merge
+from lseg.models.maps import whole
 from lseg.models.network import Network
-from lseg.models.similarity import label_logits
+from lseg.models.similarity import Comparison, PixelLogits, coarse_logits, compare
 from lseg.models.text import LabelEncoder
 from lseg.models.trunk import pad_to_multiple
-from lseg.models.upsample import double, upsample
 
 Labels = Sequence[str] | Tensor
 
@@ -51,10 +52,13 @@ class LSeg(Network):
         Returns:
             (B, N, H, W) logits.
         """
-        padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
-        embeddings = self.embed(padded)
-        logits = self.compare(embeddings, labels)
-        return upsample(logits, padded.shape[-2:])[..., :height, :width]
+        return whole(self.logits(pixels, labels))
+
+    def logits(self, pixels: Tensor, labels: Labels) -> PixelLogits:
+        """As `forward`, but logits are computed only where rows of them are asked for."""
+        padded, size = pad_to_multiple(pixels, self.trunk.multiple)
+        half = self.compare(self.embed(padded), labels)
+        return PixelLogits(half, (padded.shape[-2], padded.shape[-1]), size)
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Pixel embeddings at the network's own output stride, before the unit-norm division.
@@ -67,7 +71,7 @@ class LSeg(Network):
         """
         padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
         rows, columns = self.output_size(height, width)
-        return self.embed(padded)[..., :rows, :columns]
+        return self.embed(padded).dense()[..., :rows, :columns]
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the pixel embeddings of an input: half of it, rounded up.
@@ -85,19 +89,21 @@ class LSeg(Network):
         """
         return self.text.encode(labels, self.device)
 
-    def embed(self, padded: Tensor) -> Tensor:
-        """Pixels on the patch grid (B, 3, H, W) to pixel embeddings (B, C, H/2, W/2).
+    def embed(self, padded: Tensor) -> PixelEmbeddings:
+        """Pixels on the patch grid (B, 3, H, W) to their embeddings, (B, C, H/2, W/2) if dense.
 
-        The projection runs before the upsampling, with which it commutes.
+        The decoder's last projection is merged with the one to C channels, and neither is run.
         """
-        return double(self.project(self.trunk(padded)))
+        features = self.trunk.refine(padded)
+        return PixelEmbeddings(exact(features), merge(self.trunk.project, self.project))
 
-    def compare(self, embeddings: Tensor, labels: Labels) -> Tensor:
-        """Pixel embeddings (B, C, h, w) against labels: logits (B, N, h, w)."""
+    def compare(self, embeddings: PixelEmbeddings, labels: Labels) -> Comparison:
+        """Pixel embeddings against labels: logits (B, N, H/2, W/2), computed when asked for."""
         text = self.label_vectors(labels)
-        if text.ndim == 3 and len(text) != len(embeddings):
-            raise LabelError(f"label vectors of {len(text)} images for {len(embeddings)} images")
-        return self.spatial_block(label_logits(embeddings, text, self.config.logit_scale))
+        batch = len(embeddings.features)
+        if text.ndim == 3 and len(text) != batch:
+            raise LabelError(f"label vectors of {len(text)} images for {batch} images")
+        return compare(embeddings, text, self.config.logit_scale, self.spatial_block)
 
     def coarse_logits(self, pixels: Tensor, labels: Labels) -> Tensor:
         """Logits (B, N, H/4, W/4) without any upsampling: a cheaper training signal.
@@ -108,7 +114,8 @@ class LSeg(Network):
         if self.config.block != "none":
             raise ConfigError("spatial blocks work at half resolution: use loss_stride 1")
         padded, _ = pad_to_multiple(pixels, self.trunk.multiple)
-        return self.compare(self.project(self.trunk(padded)), labels)
+        text = self.label_vectors(labels)
+        return coarse_logits(self.embed(padded), text, self.config.logit_scale)
 
     def label_vectors(self, labels: Labels) -> Tensor:
         """Label names, or vectors of any norm, to unit vectors (N, C) or (B, N, C).

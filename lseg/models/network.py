@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from lseg.config import NetworkConfig
+from lseg.models.trunk import Trunk
 
 
 class Network(nn.Module):
     """Base of `LSeg`, `DPTDepth` and `DPTSegmentation`."""
 
     config: NetworkConfig
+    trunk: Trunk
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()

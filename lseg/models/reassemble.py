@@ -1,14 +1,17 @@
 """From transformer tokens back to image-like feature maps (DPT, section 3.1)."""
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lseg.config import Readout
 from lseg.models.backbones import Level
 
 
 class ReadoutProject(nn.Module):
-    """Concatenates the readout token to every token and projects back to D (linear, GELU)."""
+    """Concatenates the readout token to every token and projects back to D (linear, GELU).
+
+    The readout token's half of the product is the same for every token and taken once.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -20,8 +23,9 @@ class ReadoutProject(nn.Module):
         assert level.readout is not None
         height, width = level.map.shape[-2:]
         tokens = level.map.flatten(2).transpose(1, 2)  # (B, hw, D)
-        readout = level.readout.unsqueeze(1).expand_as(tokens)
-        tokens = self.activation(self.linear(torch.cat([tokens, readout], dim=-1)))
+        own, readout = self.linear.weight.chunk(2, dim=1)
+        shared = F.linear(level.readout, readout, self.linear.bias)  # (B, D)
+        tokens = self.activation(F.linear(tokens, own) + shared.unsqueeze(1))
         return tokens.transpose(1, 2).unflatten(2, (height, width))
 
 

@@ -34,3 +34,8 @@ class SpatialBlock(nn.Module):
                 smooth = smooth + torch.amax(logits, dim=1, keepdim=True)
             logits = self.activation(smooth) if step < self.depth - 1 else smooth
         return logits
+
+
+def halo(block: nn.Module) -> int:
+    """How many rows around a pixel its regularised logits depend on."""
+    return block.depth if isinstance(block, SpatialBlock) else 0

@@ -1,28 +1,167 @@
-"""Pixel embeddings against label vectors (LSeg, section 3.2)."""
+"""Pixel embeddings against label vectors (LSeg, section 3.2), a strip of rows at a time."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, no_autocast
+from lseg.models.regularization import halo
+from lseg.models.upsample import RowSpan, row_span
 
-def label_logits(embeddings: Tensor, text: Tensor, scale: float) -> Tensor:
-    """`scale` times the cosine of every pixel embedding with every label vector.
 
-    The dot products are divided by the pixel norms afterwards, and the scale is folded into the N
-    label vectors, so that no normalised copy of the (large) embedding map is made.
+@dataclass(frozen=True)
+class Comparison:
+    """Logits of labels at half resolution: `scale` times the cosine, regularised.
+
+    Nothing is computed before rows are asked for, so that what needs many labels at full
+    resolution can go strip by strip. See `lseg.models.embeddings` for the mathematics.
+
+    Attributes:
+        features: (B, F, h, w) of the decoder, at a quarter of the picture's size.
+        norms: (B, 1, 2h, 2w) of the pixel embeddings.
+        kernels: Label vectors as maps from features to dot products, times the scale.
+        block: The spatial block, or the identity.
+    """
+
+    features: Tensor
+    norms: Tensor
+    kernels: AffineMap
+    block: nn.Module
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the logits."""
+        return self.norms.shape[-2], self.norms.shape[-1]
+
+    @property
+    def labels(self) -> int:
+        """Number of labels."""
+        return self.kernels.bias.shape[-1]
+
+    @property
+    def batch(self) -> int:
+        """Number of pictures."""
+        return len(self.features)
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Logits (B, N, stop - start, 2w), float32, of rows [start, stop)."""
+        return self.cut(start, stop).logits(self.kernels, self.block)
+
+    def picture(self, index: int) -> "Comparison":
+        """The logits of one picture of the batch."""
+        weight, bias = self.kernels
+        if weight.ndim == 3:
+            weight, bias = weight[index], bias[index]
+        one = slice(index, index + 1)
+        kernels = AffineMap(weight, bias)
+        return Comparison(self.features[one], self.norms[one], kernels, self.block)
+
+    def cut(self, start: int, stop: int) -> "Strip":
+        """What the logits of rows [start, stop) are made from."""
+        around = halo(self.block)
+        top, bottom = max(0, start - around), min(self.size[0], stop + around)
+        span = row_span(top, bottom, self.features.shape[2], self.size)
+        return Strip(
+            self.features[:, :, span.first : span.last],
+            self.norms[:, :, top:bottom],
+            span,
+            slice(start - top, stop - top),
+        )
+
+
+@dataclass(frozen=True)
+class PixelLogits:
+    """A `Comparison` brought to the size of the network's input.
+
+    Attributes:
+        half: The logits at half resolution.
+        padded: Height and width of the input on the patch grid.
+        size: Its height and width without padding, those of the logits.
+    """
+
+    half: Comparison
+    padded: tuple[int, int]
+    size: tuple[int, int]
+
+    @property
+    def labels(self) -> int:
+        """Number of labels."""
+        return self.half.labels
+
+    @property
+    def batch(self) -> int:
+        """Number of pictures."""
+        return self.half.batch
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Logits (B, N, stop - start, W), float32, of rows [start, stop)."""
+        span = self.span(start, stop)
+        return self.crop(span.upsample(self.half.rows(span.first, span.last)))
+
+    def picture(self, index: int) -> "PixelLogits":
+        """The logits of one picture of the batch."""
+        return PixelLogits(self.half.picture(index), self.padded, self.size)
+
+    def span(self, start: int, stop: int) -> RowSpan:
+        """What rows [start, stop) need of `half`."""
+        return row_span(start, stop, self.half.size[0], self.padded)
+
+    def crop(self, rows: Tensor) -> Tensor:
+        """Rows without the padding at their ends."""
+        return rows[..., : self.size[1]]
+
+
+class Strip(NamedTuple):
+    """Some rows of a `Comparison`.
+
+    Attributes:
+        features: (B, F, q, w).
+        norms: (B, 1, r, 2w), with rows around the wanted ones if a spatial block looks at those.
+        span: Which rows of the whole these are.
+        keep: The wanted rows among the r.
+    """
+
+    features: Tensor
+    norms: Tensor
+    span: RowSpan
+    keep: slice
+
+    def logits(self, kernels: AffineMap, block: nn.Module) -> Tensor:
+        """Logits (B, N, keep, 2w): the dot products are doubled, then divided by the norms."""
+        with no_autocast(self.features):
+            dots = self.span.upsample(dot_products(self.features, kernels))
+            return block(dots / self.norms)[:, :, self.keep]
+
+
+def compare(
+    embeddings: PixelEmbeddings, text: Tensor, scale: float, block: nn.Module
+) -> Comparison:
+    """Pixel embeddings against label vectors.
 
     Args:
-        embeddings: (B, C, h, w), any norm.
-        text: (N, C), or (B, N, C) where each image has labels of its own; unit vectors.
-        scale: 1/0.07 in LSeg.
-
-    Returns:
-        (B, N, h, w) in [-scale, scale].
+        embeddings: Of B pictures.
+        text: (N, C), or (B, N, C) where each picture has labels of its own; unit vectors.
+        scale: 1/0.07 in LSeg; folded into the label vectors.
+        block: Spatial block, or the identity.
     """
-    norm = torch.linalg.vector_norm(embeddings, dim=1, keepdim=True, dtype=torch.float32)
-    text = (scale * text).to(embeddings.dtype)
-    if text.ndim == 2:  # a 1x1 convolution with the label vectors as its kernels
-        dots = F.conv2d(embeddings, text[:, :, None, None])  # (B, N, h, w)
-    else:
-        dots = (text @ embeddings.flatten(2)).unflatten(2, embeddings.shape[-2:])
-    return dots / norm.clamp_min(1e-12)
+    kernels = embeddings.kernels(scale * text)
+    return Comparison(embeddings.features, embeddings.norms, kernels, block)
+
+
+def coarse_logits(embeddings: PixelEmbeddings, text: Tensor, scale: float) -> Tensor:
+    """As `compare`, at the decoder's own grid and without a block: (B, N, h, w)."""
+    with no_autocast(text):
+        dots = dot_products(embeddings.features, embeddings.kernels(scale * text))
+    return dots / embeddings.coarse_norms
+
+
+def dot_products(features: Tensor, kernels: AffineMap) -> Tensor:
+    """(B, F, h, w) features by (N, F) or (B, N, F) kernels: (B, N, h, w)."""
+    weight, bias = kernels
+    if weight.ndim == 2:
+        return F.conv2d(features, weight[:, :, None, None], bias)
+    dots = torch.baddbmm(bias[:, :, None], weight, features.flatten(2))
+    return dots.unflatten(2, features.shape[-2:])

@@ -106,7 +106,8 @@ class OpenClipText:
 
         Args:
             model: open_clip model name, `local-dir:FOLDER`, `hf-hub:...` or `tiny`.
-            pretrained: A tag or a weight file, where the model's folder does not hold the weights.
+            pretrained: A tag or a weight file (of the whole model, or a `.safetensors` of the text
+                tower alone), where the model's folder does not hold the weights.
             tower: A `.safetensors` file with the weights of the text tower alone, instead.
 
         Raises:
@@ -114,6 +115,8 @@ class OpenClipText:
         """
         import open_clip  # seconds to import, and often never needed
 
+        if tower is None and pretrained is not None and _holds_text_alone(pretrained):
+            tower = resolve_data_path(pretrained)
         if tower is not None:
             self.net = build_text_tower(model, load_file(tower)).eval().requires_grad_(False)
             self.tokenizer = open_clip.get_tokenizer(model)
@@ -149,6 +152,17 @@ class OpenClipText:
         tokens = self.tokenizer(list(prompts)).to(device)
         vectors = [net.encode_text(chunk, normalize=True) for chunk in tokens.split(256)]
         return torch.cat(vectors).float().cpu()
+
+
+def _holds_text_alone(pretrained: str) -> bool:
+    path = resolve_data_path(pretrained)
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    try:
+        with safe_open(path, "pt") as file:
+            return not any(key.startswith("visual.") for key in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return False  # open_clip will say what is wrong
 
 
 def build_text_tower(model: str, weights: Mapping[str, Tensor]) -> Any:

@@ -1,8 +1,10 @@
 """The DPT trunk that language-driven, fixed-class and depth networks share."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,7 +22,13 @@ class Trunk(nn.Module):
         self.reassemble = nn.ModuleList(reassemble)
         self.fusion = fusion
         self.multiple = size_multiple(backbone.levels)
+        self.autocast: torch.dtype | None = None
         self.stride = backbone.levels[0].stride / level_scales(backbone.levels)[0]
+
+    @property
+    def project(self) -> nn.Conv2d:
+        """The 1x1 convolution that ends the decoder; `refine` leaves it out."""
+        return self.fusion.last.project
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (B, 3, H, W) to features (B, F, H/stride, W/stride); the stride is 4.
@@ -28,9 +36,16 @@ class Trunk(nn.Module):
         H and W must be multiples of `multiple`; `pad_to_multiple` makes them so. (A patch size of
         14 counts as 16 everywhere, so there the stride is 3.5.)
         """
-        levels = self.backbone(pixels)
-        maps = [step(level) for step, level in zip(self.reassemble, levels, strict=True)]
-        return self.fusion(maps)
+        return self.project(self.refine(pixels))
+
+    def refine(self, pixels: Tensor) -> Tensor:
+        """As `forward`, without the last projection; computed in `autocast`, if that is set."""
+        half = self.autocast is not None
+        with torch.autocast(pixels.device.type, self.autocast) if half else nullcontext():
+            levels = self.backbone(pixels)
+            maps = [step(level) for step, level in zip(self.reassemble, levels, strict=True)]
+            features = self.fusion(maps)
+        return features.float() if half else features
 
 
 class Padded(NamedTuple):

@@ -1,7 +1,9 @@
-"""The one interpolation of DPT's decoder."""
+"""The one interpolation of DPT's decoder, of a whole map or of some of its rows."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,3 +26,75 @@ def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
 def double(maps: Tensor) -> Tensor:
     """`upsample` to twice the height and width."""
     return upsample(maps, (2 * maps.shape[-2], 2 * maps.shape[-1]))
+
+
+class Axis(NamedTuple):
+    """Where the pixels of an upsampled axis lie among its source pixels.
+
+    Attributes:
+        source: (n) the source pixel before each of them; never the last one.
+        share: (n) how far each has gone from there to the next source pixel, in [0, 1].
+    """
+
+    source: Tensor
+    share: Tensor
+
+    def mix(self, maps: Tensor, dim: int) -> Tensor:
+        """Interpolates maps (B, C, h, w) along `dim`, 2 or 3."""
+        before, after = (maps.index_select(dim, self.source + step) for step in (0, 1))
+        return torch.lerp(before, after, self.share if dim == 3 else self.share[:, None])
+
+
+def double_axis(length: int, like: Tensor) -> Axis:
+    """Of `double`, for an axis of `length` source pixels; with the dtype and device of `like`."""
+    return _axis(length, 2 * length, range(2 * length), like)
+
+
+class RowSpan(NamedTuple):
+    """Some rows of an upsampled map, and the source rows that they depend on.
+
+    Attributes:
+        start: First row that is wanted.
+        stop: One past the last.
+        first: First source row that is needed.
+        last: One past the last.
+        height: Rows of the whole source.
+        size: Height and width of the whole upsampled map.
+    """
+
+    start: int
+    stop: int
+    first: int
+    last: int
+    height: int
+    size: tuple[int, int]
+
+    def upsample(self, part: Tensor) -> Tensor:
+        """Source rows [first, last), (B, C, last - first, w), to rows [start, stop)."""
+        count, (full, width) = self.stop - self.start, self.size
+        if count == full or self.height == full:
+            return upsample(part, (count, width))
+        axis = _axis(self.height, full, range(self.start, self.stop), part)
+        axis = axis._replace(source=axis.source - self.first)
+        return upsample(axis.mix(part, dim=2), (count, width))
+
+
+def row_span(start: int, stop: int, height: int, size: Sequence[int]) -> RowSpan:
+    """What rows [start, stop) of a map of `size` need of a source that has `height` rows."""
+    full, width = size
+    first, last = start, stop
+    if height != full:
+        first = _source_row(start, height, full)
+        last = _source_row(stop - 1, height, full) + 2
+    return RowSpan(start, stop, first, last, height, (full, width))
+
+
+def _source_row(row: int, height: int, full: int) -> int:
+    return min(row * (height - 1) // max(full - 1, 1), height - 2)
+
+
+def _axis(length: int, full: int, pixels: range, like: Tensor) -> Axis:
+    step = max(full - 1, 1)  # in whole numbers, so that `_source_row` cannot disagree
+    position = torch.arange(pixels.start, pixels.stop, device=like.device) * (length - 1)
+    index = (position // step).clamp(max=length - 2)
+    return Axis(index, ((position - index * step).double() / step).to(like.dtype))

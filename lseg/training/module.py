@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lseg.checkpoints.backbone import pretrained_backbone
 from lseg.checkpoints.native import LIGHTNING_CONFIG, load_weights
@@ -15,7 +14,9 @@ from lseg.config import LSegConfig
 from lseg.data.datamodule import SegmentationDataModule
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
+from lseg.models.maps import label_map
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
 
 Batch = dict[str, Tensor]
@@ -107,12 +108,12 @@ class LSegModule(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
         pixels, mask = self.net.normalize(batch["image"]), batch["mask"]
+        options = (self.data.ignore_index, self.label_smoothing)
         if self.loss_stride == 1:
-            logits = self.net(pixels, self.train_text)
+            loss = strip_cross_entropy(self.net.logits(pixels, self.train_text), mask, *options)
         else:
             logits = self.net.coarse_logits(pixels, self.train_text)
-            mask = sample_mask(mask, logits.shape[-2:])
-        loss = segmentation_loss(logits, mask, self.data.ignore_index, self.label_smoothing)
+            loss = mean_cross_entropy(logits, sample_mask(mask, logits.shape[-2:]), *options)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -162,8 +163,8 @@ class LSegModule(LightningModule):
         }
 
     def _count(self, batch: Batch, index: int) -> Tensor:
-        logits = self.net(self.net.normalize(batch["image"]), self.eval_text[index])
-        prediction = logits.argmax(1)
+        pixels = self.net.normalize(batch["image"])
+        prediction = label_map(self.net.logits(pixels, self.eval_text[index]))
         list(self.metrics.values())[index].update(prediction, batch["mask"])
         return prediction
 
@@ -176,27 +177,6 @@ class LSegModule(LightningModule):
             for figure in ("miou", "pixel_accuracy"):
                 mean = sum(getattr(scores, figure) for scores in members) / len(members)
                 self.log(f"{stage}/{group}/{figure}", mean, prog_bar=figure == "miou")
-
-
-def segmentation_loss(
-    logits: Tensor, mask: Tensor, ignore_index: int, label_smoothing: float = 0.0
-) -> Tensor:
-    """Mean cross-entropy over labelled pixels; 0 (with a gradient) where there are none.
-
-    Args:
-        logits: (B, N, H, W).
-        mask: (B, H, W), label indices or `ignore_index`.
-        ignore_index: Mask value that does not count.
-        label_smoothing: Share of the target that is spread over all labels.
-
-    Returns:
-        A scalar.
-    """
-    total = F.cross_entropy(
-        logits.float(), mask, ignore_index=ignore_index, label_smoothing=label_smoothing,
-        reduction="sum",
-    )  # fmt: skip
-    return total / (mask != ignore_index).sum().clamp_min(1)
 
 
 def sample_mask(mask: Tensor, size: Sequence[int]) -> Tensor:

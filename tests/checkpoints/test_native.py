@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.testing import assert_close
 
 import lseg
 from lseg.checkpoints.native import load_model, save_model
@@ -63,7 +64,8 @@ def test_a_saved_network_loads_with_equal_weights_outputs_and_configuration(mode
     pixels = torch.randn(1, 3, 45, 67)
     with torch.no_grad():
         wanted = model(pixels, ["sky", "other"])
-        assert torch.equal(loaded(pixels, ["sky", "other"]), wanted)
+        # How memory is aligned decides how a kernel vectorises, and so the last bit.
+        torch.testing.assert_close(loaded(pixels, ["sky", "other"]), wanted, rtol=0, atol=1e-6)
 
 
 def test_the_methods_of_the_network_and_of_the_package_do_the_same(model, tmp_path):
@@ -190,7 +192,7 @@ def test_a_lightning_checkpoint_of_this_project_loads(model, tmp_path):
     assert not loaded.training
     pixels = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(loaded(pixels, ["road"]), model(pixels, ["road"]))
+        assert_close(loaded(pixels, ["road"]), model(pixels, ["road"]), rtol=0, atol=1e-6)
 
 
 def test_a_lightning_checkpoint_is_loaded_strictly(model, tmp_path):

@@ -115,11 +115,20 @@ def test_level_convolutions_are_3x3_without_bias():
         assert conv.bias is None
 
 
+def plain_unit(unit, x):
+    y = unit.norm1(unit.conv1(x.relu()))
+    return x + unit.norm2(unit.conv2(y.relu()))
+
+
 @pytest.mark.parametrize("batch_norm", [True, False])
 @pytest.mark.parametrize("coarse", [(2, 3), (3, 4)])
 def test_fusion_equals_dpt_with_projection_after_upsampling(batch_norm, coarse):
     # DPT: x + RCU1(skip), RCU2, bilinear x2 (align_corners), 1x1; and so in every block.
     fusion = Fusion([4, 6, 8, 10], 16, batch_norm).double().eval()
+    for norm in fusion.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):  # which becomes part of the kernel
+            for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                torch.nn.init.uniform_(values, 0.5, 1.5)
     sizes = [(coarse[0] * 2**n, coarse[1] * 2**n) for n in (3, 2, 1, 0)]
     levels = [
         torch.randn(2, width, *size, dtype=torch.float64)
@@ -128,10 +137,12 @@ def test_fusion_equals_dpt_with_projection_after_upsampling(batch_norm, coarse):
     x = None
     for index in (3, 2, 1, 0):
         skip, block = fusion.level_convs[index](levels[index]), fusion.blocks[index]
-        x = skip if x is None else x + block.skip_unit(skip)
-        x = F.interpolate(block.unit(x), scale_factor=2, mode="bilinear", align_corners=True)
+        x = skip if x is None else x + plain_unit(block.skip_unit, skip)
+        x = F.interpolate(
+            plain_unit(block.unit, x), scale_factor=2, mode="bilinear", align_corners=True
+        )
         x = block.project(x)
-    ours = fusion(levels)
+    ours = fusion.last.project(fusion(levels))
     assert ours.shape == (2, 16, *sizes[0])
     torch.testing.assert_close(double(ours), x, atol=1e-10, rtol=0)
 

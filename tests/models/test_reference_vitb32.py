@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from lseg.config import LSegConfig
 from lseg.models.lseg import LSeg
+from lseg.models.maps import whole
 from lseg.models.upsample import double, upsample
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
@@ -136,13 +137,13 @@ def stages(request, model, fill):
         return lambda module, inputs: stages.update({name: inputs[0]})
 
     modules = {f"layer{n}": conv for n, conv in enumerate(model.trunk.fusion.level_convs, start=1)}
-    modules["path"] = model.project
     handles = [module.register_forward_pre_hook(keep(name)) for name, module in modules.items()]
     with torch.no_grad():
-        stages["head1"] = model.encode_image(fill.image(height, width, seed=1))
+        stages["embeddings"] = model.embed(fill.image(height, width, seed=1))
+        stages["head1"] = stages["embeddings"].dense()
+        stages["path_1"] = double(model.trunk.project(stages["embeddings"].features))
     for handle in handles:
         handle.remove()
-    stages["path_1"] = double(stages["path"])
     return f"{height}x{width}", stages
 
 
@@ -150,7 +151,7 @@ def stages(request, model, fill):
 def full_logits(model, stages, text):
     size, ours = stages
     height, width = map(int, size.split("x"))
-    return upsample(model.compare(ours["head1"], text), (height, width))
+    return upsample(whole(model.compare(ours["embeddings"], text)), (height, width))
 
 
 def difference(ours, theirs):

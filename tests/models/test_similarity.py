@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from lseg.models.similarity import label_logits
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, doubled_norms, merge
+from lseg.models.maps import whole
+from lseg.models.regularization import SpatialBlock
+from lseg.models.similarity import PixelLogits, coarse_logits, compare
+from lseg.models.upsample import double, row_span, upsample
+
+NO_BLOCK = torch.nn.Identity()
 
 
 def cosine(embeddings, text, scale):
@@ -17,64 +24,164 @@ def cosine(embeddings, text, scale):
 
 
 def unit(*shape):
-    return torch.nn.functional.normalize(torch.randn(*shape), dim=-1)
+    return F.normalize(torch.randn(*shape), dim=-1)
 
 
+def embeddings(channels=16, features=6, batch=2, size=(3, 4), dtype=torch.float32):
+    projection = AffineMap(torch.randn(channels, features), torch.randn(channels))
+    values = torch.randn(batch, features, *size)
+    return PixelEmbeddings(values.to(dtype), AffineMap(*(part.to(dtype) for part in projection)))
+
+
+@pytest.mark.parametrize("channels", [4, 7, 30])  # fewer than features, features + 1, more
 @pytest.mark.parametrize("scale", [1 / 0.07, 1.0, 100.0])
 @pytest.mark.parametrize("count", [1, 5])
-def test_shared_labels_against_numpy(scale, count):
-    embeddings, text = 3 * torch.randn(2, 16, 3, 4), unit(count, 16)
-    logits = label_logits(embeddings, text, scale)
-    assert logits.shape == (2, count, 3, 4)
+def test_shared_labels_against_numpy(channels, scale, count):
+    pixels, text = embeddings(channels), unit(count, channels)
+    logits = whole(compare(pixels, text, scale, NO_BLOCK))
+    assert logits.shape == (2, count, 6, 8)
     assert logits.dtype == torch.float32
     for image in range(2):
-        expected = cosine(embeddings[image], text, scale)
+        expected = cosine(pixels.dense()[image], text, scale)
         np.testing.assert_allclose(logits[image].numpy(), expected, atol=1e-5 * scale)
 
 
 def test_labels_of_each_image_against_numpy():
-    embeddings, text = torch.randn(3, 16, 3, 4), unit(3, 2, 16)
-    logits = label_logits(embeddings, text, 1 / 0.07)
-    assert logits.shape == (3, 2, 3, 4)
-    for image in range(3):
-        expected = cosine(embeddings[image], text[image], 1 / 0.07)
-        np.testing.assert_allclose(logits[image].numpy(), expected, atol=1e-5)
+    pixels, text = embeddings(), unit(2, 3, 16)
+    comparison = compare(pixels, text, 1 / 0.07, NO_BLOCK)
+    for image in range(2):
+        expected = cosine(pixels.dense()[image], text[image], 1 / 0.07)
+        np.testing.assert_allclose(whole(comparison)[image].numpy(), expected, atol=1e-5)
+        alone = whole(comparison.picture(image))
+        torch.testing.assert_close(alone[0], whole(comparison)[image])
+
+
+def test_coarse_logits_against_numpy():
+    pixels, text = embeddings(), unit(5, 16)
+    dense = F.conv2d(
+        pixels.features, pixels.projection.weight[..., None, None], pixels.projection.bias
+    )
+    logits = coarse_logits(pixels, text, 1 / 0.07)
+    np.testing.assert_allclose(logits[1].numpy(), cosine(dense[1], text, 1 / 0.07), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (2, 7), (8, 5)])
+def test_norms_of_a_doubled_map_are_found_without_doubling_it(size):
+    values = torch.randn(2, 9, *size, dtype=torch.float64)
+    wanted = double(values).norm(dim=1, keepdim=True)
+    torch.testing.assert_close(doubled_norms(values), wanted, atol=1e-12, rtol=0)
+
+
+def test_merged_projections_are_one_after_the_other_and_follow_their_weights():
+    first, second = torch.nn.Conv2d(5, 5, 1), torch.nn.Conv2d(5, 12, 1)
+    x = torch.randn(1, 5, 3, 4)
+    for _ in range(2):
+        merged = merge(first, second)
+        ours = F.conv2d(x, merged.weight[..., None, None], merged.bias)
+        torch.testing.assert_close(ours, second(first(x)))
+        torch.nn.init.normal_(first.bias)
+
+
+def test_gradients_of_the_head_equal_those_of_the_plain_formula():
+    x = torch.randn(2, 5, 3, 4, dtype=torch.float64, requires_grad=True)
+    text = unit(3, 12).double()
+    first, second = torch.nn.Conv2d(5, 5, 1).double(), torch.nn.Conv2d(5, 12, 1).double()
+    block = SpatialBlock("bottleneck", 2, "tanh").double()
+    inputs = [x, *first.parameters(), *second.parameters(), *block.parameters()]
+
+    def ours():
+        return whole(compare(PixelEmbeddings(x, merge(first, second)), text, 14.0, block))
+
+    def plain():
+        unit_pixels = F.normalize(second(first(double(x))), dim=1)
+        return block(14.0 * torch.einsum("bchw,nc->bnhw", unit_pixels, text))
+
+    towards = torch.randn(2, 3, 6, 8, dtype=torch.float64)
+    for one, other in zip(
+        torch.autograd.grad((ours() * towards).sum(), inputs),
+        torch.autograd.grad((plain() * towards).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, atol=1e-10, rtol=1e-8)
+    assert torch.autograd.gradcheck(lambda *_: ours(), inputs)
 
 
 def test_length_of_a_pixel_does_not_matter_and_the_scale_is_the_bound():
-    embeddings, text = torch.randn(1, 16, 3, 4), unit(5, 16)
-    embeddings[0, :, 0, 0] = 7 * text[2]
-    embeddings[0, :, 0, 1] = -0.01 * text[3]
-    logits = label_logits(embeddings, text, 14.0)
-    torch.testing.assert_close(logits, label_logits(1000 * embeddings, text, 14.0))
-    assert logits[0, 2, 0, 0].item() == pytest.approx(14.0)
-    assert logits[0, 3, 0, 1].item() == pytest.approx(-14.0)
+    pixels = embeddings()
+    text = torch.cat([unit(3, 16), F.normalize(pixels.dense()[0, :, 0, 0], dim=0)[None]])
+    logits = whole(compare(pixels, text, 14.0, NO_BLOCK))
+    assert logits[0, 3, 0, 0].item() == pytest.approx(14.0)
     assert logits.abs().max() <= 14.0 + 1e-4
+    longer = pixels.projection._replace(
+        weight=1000 * pixels.projection.weight, bias=1000 * pixels.projection.bias
+    )
+    other = whole(compare(PixelEmbeddings(pixels.features, longer), text, 14.0, NO_BLOCK))
+    torch.testing.assert_close(other, logits, atol=1e-4, rtol=0)
 
 
 def test_pixel_without_length_gives_zero_and_a_finite_gradient():
-    embeddings = torch.randn(1, 16, 3, 4)
-    embeddings[0, :, 1, 1] = 0
-    embeddings.requires_grad_()
-    logits = label_logits(embeddings, unit(5, 16), 1 / 0.07)
-    assert torch.equal(logits[0, :, 1, 1], torch.zeros(5))
-    logits.square().sum().backward()
-    assert logits.isfinite().all()
-    assert embeddings.grad.isfinite().all()
+    features = torch.randn(1, 16, 3, 4)
+    features[0, :, 0, 0] = 0
+    features.requires_grad_()
+    projection = AffineMap(torch.eye(16), torch.zeros(16))
+    pixels = PixelEmbeddings(features, projection)
+    for logits in (
+        whole(compare(pixels, unit(5, 16), 14.0, NO_BLOCK)),
+        coarse_logits(pixels, unit(5, 16), 14.0),
+    ):
+        assert torch.equal(logits[0, :, 0, 0], torch.zeros(5))
+        features.grad = None
+        logits.square().sum().backward(retain_graph=True)
+        assert logits.isfinite().all()
+        assert features.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_pixels_stay_near_and_do_not_overflow(dtype):
-    embeddings, text = 300 * torch.randn(1, 64, 3, 4), unit(5, 64)
-    logits = label_logits(embeddings.to(dtype), text, 1 / 0.07)
-    expected = label_logits(embeddings, text, 1 / 0.07)
-    assert logits.isfinite().all()
-    assert (logits - expected).abs().max() < 0.2
+@pytest.mark.parametrize("kind", ["none", "depthwise", "bottleneck"])
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 100])
+@torch.no_grad()
+def test_rows_are_rows_of_the_whole(kind, count):
+    block = NO_BLOCK if kind == "none" else SpatialBlock(kind, 3, "lrelu")
+    half = compare(embeddings(size=(5, 7)), unit(4, 16), 14.0, block)
+    logits = PixelLogits(half, (32, 30), (31, 27))
+    wanted = upsample(whole(half), (32, 30))[..., :31, :27]
+    for start in range(0, 31, count):
+        stop = min(start + count, 31)
+        rows = logits.rows(start, stop)
+        assert rows.shape == (2, 4, stop - start, 27)
+        torch.testing.assert_close(rows, wanted[:, :, start:stop], atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "full"), [(5, 10), (10, 480), (480, 7), (37, 1000), (9, 9)])
+def test_row_span_needs_no_row_outside_the_source(height, full):
+    maps = torch.randn(1, 2, height, 6, dtype=torch.float64)
+    wanted = upsample(maps, (full, 6))
+    for start in range(full):
+        for stop in {start + 1, min(start + 3, full), full}:
+            span = row_span(start, stop, height, (full, 6))
+            assert 0 <= span.first < span.last <= height
+            rows = span.upsample(maps[:, :, span.first : span.last])
+            torch.testing.assert_close(rows, wanted[:, :, start:stop], atol=1e-12, rtol=0)
+
+
+def test_half_precision_products_are_not_taken_under_autocast():
+    pixels, text = embeddings(64, 16), unit(5, 64)
+    wanted = whole(compare(pixels, text, 14.0, SpatialBlock("depthwise", 1, "relu")))
+    block = SpatialBlock("depthwise", 1, "relu")
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = whole(compare(pixels, text, 14.0, block))
+        plain = whole(compare(pixels, text, 14.0, NO_BLOCK))
+    assert logits.dtype == plain.dtype == wanted.dtype == torch.float32
+    exact = whole(compare(PixelEmbeddings(*pixels_of(pixels)), text, 14.0, NO_BLOCK))
+    torch.testing.assert_close(plain, exact)
+
+
+def pixels_of(pixels):
+    return pixels.features, pixels.projection
 
 
 def test_arguments_are_left_alone():
-    embeddings, text = torch.randn(1, 16, 3, 4), unit(5, 16)
-    copies = embeddings.clone(), text.clone()
-    label_logits(embeddings, text, 14.0)
-    assert torch.equal(embeddings, copies[0])
-    assert torch.equal(text, copies[1])
+    pixels, text = embeddings(), unit(5, 16)
+    copies = [part.clone() for part in (pixels.features, *pixels.projection, text)]
+    whole(compare(pixels, text, 14.0, NO_BLOCK))
+    for part, copy in zip((pixels.features, *pixels.projection, text), copies, strict=True):
+        assert torch.equal(part, copy)

@@ -1,6 +1,5 @@
 import copy
 
-import numpy as np
 import pytest
 import torch
 from pytorch_lightning import Callback, Trainer
@@ -9,7 +8,7 @@ from torch.nn import functional as F
 from lseg.config import TextConfig
 from lseg.errors import ConfigError
 from lseg.models.text import LabelEncoder, OpenClipText
-from lseg.training.module import LSegModule, sample_mask, segmentation_loss
+from lseg.training.module import LSegModule, sample_mask
 from lseg.training.optim import OptimConfig
 
 QUIET = {
@@ -94,29 +93,6 @@ def test_frozen_backbone_norm_keeps_its_statistics_while_the_decoder_learns(netw
     for name, value in module.net.named_buffers():
         if name.endswith("running_mean"):
             assert torch.equal(value, buffers[name]) == name.startswith("trunk.backbone"), name
-
-
-def test_loss_equals_a_naive_one_and_ignored_pixels_do_not_count():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(2, 3, 4, 5))
-    mask = rng.integers(0, 3, size=(2, 4, 5))
-    mask[0, :2] = 255
-    total, count = 0.0, 0
-    for b, y, x in np.ndindex(mask.shape):
-        if mask[b, y, x] != 255:
-            scores = logits[b, :, y, x]
-            total += np.log(np.exp(scores).sum()) - scores[mask[b, y, x]]
-            count += 1
-    loss = segmentation_loss(torch.from_numpy(logits).float(), torch.from_numpy(mask), 255)
-    assert loss.item() == pytest.approx(total / count, rel=1e-5)
-
-
-def test_loss_of_a_batch_without_labelled_pixels_is_zero_with_a_gradient():
-    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
-    loss = segmentation_loss(logits, torch.full((1, 4, 4), 255), 255)
-    loss.backward()
-    assert loss.item() == 0
-    assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
 def test_sampled_mask_lies_where_aligned_corners_put_the_logits():

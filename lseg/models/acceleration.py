@@ -1,0 +1,94 @@
+"""Faster inference, on request: half precision, int8 weights, compilation."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+
+from lseg.errors import ConfigError
+from lseg.models.backbones import HybridBackbone, ViTBackbone
+from lseg.models.network import Network
+from lseg.models.trunk import Trunk
+
+Precision = Literal["auto", "fp32", "bf16", "int8"]
+
+
+def accelerate(model: Network, precision: Precision = "fp32", compiled: bool = False) -> None:
+    """Prepares a network for inference, in place; it can neither be trained nor saved afterwards.
+
+    Only the image side is touched: norms, residual sums and softmax of its blocks stay in float32
+    under autocast, and so does the whole head (see `lseg.models.embeddings`).
+
+    Args:
+        model: In eval mode, on its device.
+        precision: `fp32`; `bf16` (weights of products are rounded once, and take half the memory);
+            `int8` (weights and activations of the transformer's linear layers, each with a scale
+            of its own a row; on CPUs; needs torchao); or `auto`: bf16 where the processor computes
+            with it natively, fp32 elsewhere.
+        compiled: Compile the repeated parts with `torch.compile`. The first picture takes a minute
+            or so; other sizes need no compilation of their own.
+
+    Raises:
+        ConfigError: If the precision is unknown or not to be had here.
+    """
+    if precision not in get_args(Precision):
+        known = ", ".join(get_args(Precision))
+        raise ConfigError(f"precision is {precision!r}: choose one of {known}")
+    if precision == "auto":
+        precision = "bf16" if computes_bf16(model.device) else "fp32"
+    if precision == "bf16":
+        round_products(model.trunk)
+        model.trunk.autocast = torch.bfloat16
+    elif precision == "int8":
+        quantize_transformer(model.trunk.backbone, model.device)
+    if compiled:
+        compile_parts(model.trunk)
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether products of bfloat16 run natively on a device, and not by way of float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False
+
+
+def round_products(trunk: Trunk) -> None:
+    """Kernels of convolutions and linear layers to bfloat16; autocast would do so at each call.
+
+    The last projection belongs to the head, and stays; so do kernels that are computed from others.
+    """
+    for module in trunk.modules():
+        plain = type(module) in (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+        if plain and module is not trunk.project:
+            module.to(torch.bfloat16)
+
+
+def quantize_transformer(backbone: nn.Module, device: torch.device) -> None:
+    """Linear layers of a transformer's blocks to int8, by torchao.
+
+    Raises:
+        ConfigError: If there is no transformer, no torchao, or the device is no CPU.
+    """
+    if device.type != "cpu" or not isinstance(backbone, ViTBackbone | HybridBackbone):
+        raise ConfigError("int8 is for transformer backbones on a CPU: use bf16 or fp32")
+    try:
+        from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
+    except ImportError as error:
+        raise ConfigError('int8 needs torchao: pip install "lseg[int8]"') from error
+    quantize_(backbone.vit.blocks, Int8DynamicActivationInt8WeightConfig())
+
+
+def compile_parts(trunk: Trunk) -> None:
+    """Compiles each transformer block (all share one program), or a convolutional net.
+
+    The decoder is left alone: its convolutions gain nothing, and its size ratios would be compiled
+    in anew for pictures of other shapes.
+    """
+    backbone = trunk.backbone
+    if isinstance(backbone, ViTBackbone | HybridBackbone):
+        for block in backbone.vit.blocks.children():
+            block.compile(dynamic=True)
+    else:
+        backbone.compile(dynamic=True)

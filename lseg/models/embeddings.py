@@ -1,0 +1,141 @@
+"""Pixel embeddings in the form that is cheapest to ask.
+
+LSeg as published projects the decoder's features x (F channels) to C channels, doubles the map, and
+then compares every pixel with every label. All of this is linear up to the division by the norm, so
+it can be reordered without changing the result:
+
+1.  The decoder's last 1x1 convolution and the projection are one affine map, e = W x + b; since
+    bilinear weights sum to one, it commutes with the doubling.
+2.  So does the dot product with a label t: up(<t, e>) = up(<W't, x> + <t, b>). The labels are
+    brought to the F channels of x instead of x to the C channels of the labels, and N label maps
+    are doubled instead of C embedding maps, which are never built.
+3.  The norm of a doubled embedding needs no doubled embeddings either: along one axis
+
+        |(1 - s) a + s b|^2 = (1 - s) |a|^2 + s |b|^2 - s (1 - s) |a - b|^2,
+
+    and the differences of rows are interpolated along the other axis by the same identity, so four
+    maps at a quarter of the resolution (squares, differences across, down, and of both) hold it.
+4.  Where only these inner products matter, e may be replaced by Q'e with Q orthonormal: with the
+    QR decomposition of [W b], that is R x, of F + 1 channels instead of C.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lseg.models.upsample import Axis, double, double_axis
+
+
+class AffineMap(NamedTuple):
+    """e = weight x + bias, from F to C channels: weight (C, F), bias (C)."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+def merge(first: nn.Conv2d, second: nn.Conv2d) -> AffineMap:
+    """Two 1x1 convolutions with biases, one after the other, as one map; follows their weights."""
+    assert first.bias is not None and second.bias is not None
+    inner, outer = (exact(conv.weight[:, :, 0, 0]) for conv in (first, second))
+    with no_autocast(inner):
+        bias = outer @ exact(first.bias) + exact(second.bias)
+        return AffineMap(outer @ inner, bias)
+
+
+def exact(values: Tensor) -> Tensor:
+    """At least float32: the head is cheap, and its norms and sums need the precision."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def no_autocast(values: Tensor) -> torch.autocast:
+    """A context in which products of `values` are not brought to half precision."""
+    return torch.autocast(values.device.type, enabled=False)
+
+
+@dataclass(frozen=True)
+class PixelEmbeddings:
+    """Embeddings e = W x + b of a batch of pictures, not yet computed, at a quarter of their size.
+
+    Attributes:
+        features: x, (B, F, h, w).
+        projection: W and b, to C channels.
+    """
+
+    features: Tensor
+    projection: AffineMap
+
+    def dense(self) -> Tensor:
+        """The embeddings themselves at half resolution, (B, C, 2h, 2w), before any division."""
+        return double(_apply(self.projection, self.features))
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """Norms of `dense()`, (B, 1, 2h, 2w), at least 1e-12."""
+        return doubled_norms(_apply(self._short(), self.features))
+
+    @cached_property
+    def coarse_norms(self) -> Tensor:
+        """Norms without the doubling, (B, 1, h, w)."""
+        squares = _apply(self._short(), self.features).square().sum(1, keepdim=True)
+        return squares.clamp_min(1e-24).sqrt()
+
+    def kernels(self, text: Tensor) -> AffineMap:
+        """Label vectors (N, C) or (B, N, C) as maps from features to dot products.
+
+        The weight is (N, F) or (B, N, F), the bias (N) or (B, N).
+        """
+        text = exact(text)
+        with no_autocast(text):
+            return AffineMap(text @ self.projection.weight, text @ self.projection.bias)
+
+    def _short(self) -> AffineMap:
+        """A map with the same inner products and the fewest channels.
+
+        Gradients go through the plain map: that of a QR decomposition needs full rank.
+        """
+        weight, bias = self.projection
+        wide, narrow = weight.shape
+        if weight.requires_grad or wide <= narrow + 1 or weight.device.type != "cpu":
+            return self.projection
+        matrix = torch.linalg.qr(torch.cat([weight, bias[:, None]], dim=1), mode="r").R
+        return AffineMap(matrix[:, :-1], matrix[:, -1])
+
+
+def doubled_norms(embeddings: Tensor) -> Tensor:
+    """Norms of `double(embeddings)` without doubling them.
+
+    Args:
+        embeddings: (B, C, h, w), h and w at least 2.
+
+    Returns:
+        (B, 1, 2h, 2w), at least 1e-12.
+    """
+    down = embeddings.diff(dim=2)
+    squares = _squares(embeddings)  # (B, 1, h, w)
+    across = _squares(embeddings.diff(dim=3))  # (B, 1, h, w - 1)
+    both = _squares(down.diff(dim=3))  # (B, 1, h - 1, w - 1)
+    height, width = embeddings.shape[-2:]
+    rows, columns = double_axis(height, embeddings), double_axis(width, embeddings)
+    squares = _mixed_squares(squares, across, columns, dim=3)
+    down = _mixed_squares(_squares(down), both, columns, dim=3)
+    return _mixed_squares(squares, down, rows, dim=2).clamp_min(1e-24).sqrt()
+
+
+def _mixed_squares(squares: Tensor, differences: Tensor, axis: Axis, dim: int) -> Tensor:
+    """(1 - s) |a|^2 + s |b|^2 - s (1 - s) |a - b|^2 along one dimension."""
+    share = axis.share if dim == 3 else axis.share[:, None]
+    correction = share * (1 - share) * differences.index_select(dim, axis.source)
+    return axis.mix(squares, dim) - correction
+
+
+def _squares(maps: Tensor) -> Tensor:
+    return maps.square().sum(1, keepdim=True)
+
+
+def _apply(affine: AffineMap, features: Tensor) -> Tensor:
+    with no_autocast(features):
+        return F.conv2d(features, affine.weight[:, :, None, None], affine.bias)

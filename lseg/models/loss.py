@@ -1,0 +1,137 @@
+"""Cross-entropy over upsampled logits in the memory of a strip of them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from lseg.models.embeddings import AffineMap, exact, no_autocast
+from lseg.models.maps import strips
+from lseg.models.similarity import PixelLogits, Strip
+
+
+def strip_cross_entropy(
+    logits: PixelLogits,
+    mask: Tensor,
+    ignore_index: int,
+    label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """Mean cross-entropy over labelled pixels between upsampled logits and a mask.
+
+    Equal to `mean_cross_entropy` of the logits at full resolution, and so are its gradients; but of
+    the full resolution no more than a strip exists at a time. The loss of a strip is differentiated
+    as soon as it is computed, and only its gradients are kept. (The result can be differentiated
+    once, not twice.)
+
+    Args:
+        logits: Of B pictures, not yet computed.
+        mask: (B, H, W), label indices or `ignore_index`.
+        ignore_index: Mask value that does not count.
+        label_smoothing: Share of the target that is spread over all labels, in [0, 1).
+        class_weights: (N) factors of the labels' pixels; the mean is divided by their sum.
+
+    Returns:
+        A scalar; 0, with gradients of 0, where no pixel is labelled.
+    """
+    options = _Options(mask, ignore_index, label_smoothing, class_weights)
+    half = logits.half
+    inputs = (half.features, half.norms, *half.kernels, *half.block.parameters())
+    total = _StripLoss.apply(options, logits, *inputs)
+    return total / _weight(mask, ignore_index, class_weights)
+
+
+def mean_cross_entropy(
+    logits: Tensor,
+    mask: Tensor,
+    ignore_index: int,
+    label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """As `strip_cross_entropy`, of logits (B, N, H, W) that exist."""
+    total = F.cross_entropy(
+        exact(logits), mask, class_weights, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, reduction="sum",
+    )  # fmt: skip
+    return total / _weight(mask, ignore_index, class_weights)
+
+
+def _weight(mask: Tensor, ignore_index: int, class_weights: Tensor | None) -> Tensor:
+    """What a sum over pixels is divided by for the mean."""
+    counted = mask != ignore_index
+    if class_weights is None:
+        return counted.sum().clamp_min(1)
+    total = (class_weights[mask.where(counted, 0)] * counted).sum()
+    return torch.where(total > 0, total, 1)
+
+
+class _Options(NamedTuple):
+    mask: Tensor
+    ignore_index: int
+    label_smoothing: float
+    class_weights: Tensor | None
+
+    def sum(self, logits: Tensor, start: int, stop: int) -> Tensor:
+        """The loss of rows [start, stop), summed over their pixels."""
+        return F.cross_entropy(
+            logits, self.mask[:, start:stop], self.class_weights, ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing, reduction="sum",
+        )  # fmt: skip
+
+
+class _StripLoss(torch.autograd.Function):
+    """The sum over pixels, and the gradients of every tensor that the logits are made from."""
+
+    @staticmethod
+    def forward(ctx: Any, options: _Options, logits: PixelLogits, *inputs: Tensor) -> Tensor:
+        half, needed = logits.half, ctx.needs_input_grad[2:]
+        sums = [torch.zeros_like(tensor) for tensor in inputs]
+        total = torch.zeros((), dtype=half.norms.dtype, device=half.norms.device)
+        with torch.set_grad_enabled(any(needed)), no_autocast(half.norms):
+            for start, stop in strips(logits):
+                span = logits.span(start, stop)
+                strip = half.cut(span.first, span.last)
+                leaves = [
+                    tensor.detach().requires_grad_(wanted)
+                    for tensor, wanted in zip((*strip[:2], *half.kernels), needed, strict=False)
+                ]
+                kernels = AffineMap(*leaves[2:])
+                strip = strip._replace(features=leaves[0], norms=leaves[1])
+                rows = logits.crop(span.upsample(strip.logits(kernels, half.block)))
+                loss = options.sum(rows, start, stop)
+                total += loss.detach()
+                if any(needed):
+                    leaves += half.block.parameters()
+                    _add_gradients(loss, leaves, _places(sums, strip))
+        wanted = (part for part, need in zip(sums, needed, strict=True) if need)
+        ctx.save_for_backward(*wanted)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        grads = iter(ctx.saved_tensors)
+        needed = ctx.needs_input_grad[2:]
+        return None, None, *(gradient * next(grads) if wanted else None for wanted in needed)
+
+
+def _places(sums: Sequence[Tensor], strip: Strip) -> list[Tensor]:
+    """Views of the sums to which the gradients of a strip belong."""
+    features, norms, *shared = sums
+    span = strip.span
+    return [
+        features[:, :, span.first : span.last],
+        norms[:, :, span.start : span.stop],
+        *shared,
+    ]
+
+
+@torch.no_grad()
+def _add_gradients(loss: Tensor, leaves: Sequence[Tensor], places: Sequence[Tensor]) -> None:
+    wanted = [index for index, leaf in enumerate(leaves) if leaf.requires_grad]
+    grads = torch.autograd.grad(loss, [leaves[index] for index in wanted])
+    for index, grad in zip(wanted, grads, strict=True):
+        places[index].add_(grad)

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from lseg.models import maps
+from lseg.models.maps import (
+    Average,
+    Dense,
+    Mirrored,
+    Mosaic,
+    Resized,
+    Tile,
+    label_map,
+    strips,
+    top_labels,
+    whole,
+)
+from lseg.models.upsample import upsample
+
+
+def combined(values):
+    """Maps that use every kind, and what they are at full size."""
+    resized = upsample(values, (11, 13))
+    tiles = [Tile(0, 0, Dense(resized[:, :, :7])), Tile(4, 0, Dense(resized[:, :, 4:]))]
+    average = Average([Mirrored(Resized(Dense(values), (11, 13))), Mosaic(tiles, (11, 13))])
+    return average, (resized.flip(-1) + resized) / 2
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 11])
+def test_rows_of_combined_maps(rows):
+    found, wanted = combined(torch.randn(2, 4, 5, 6, dtype=torch.float64))
+    assert (found.batch, found.labels, found.size) == (2, 4, (11, 13))
+    for start in range(0, 11, rows):
+        stop = min(start + rows, 11)
+        torch.testing.assert_close(found.rows(start, stop), wanted[:, :, start:stop])
+
+
+def test_tiles_are_averaged_where_they_overlap_in_both_directions():
+    parts = {(0, 0): 1.0, (0, 2): 2.0, (1, 0): 4.0, (1, 2): 8.0}
+    tiles = [Tile(*corner, Dense(torch.full((1, 1, 2, 3), v))) for corner, v in parts.items()]
+    found = whole(Mosaic(tiles, (3, 5)))[0, 0]
+    wanted = [[1, 1, 1.5, 2, 2], [2.5, 2.5, 3.75, 5, 5], [4, 4, 6, 8, 8]]
+    torch.testing.assert_close(found, torch.tensor(wanted))
+
+
+@pytest.mark.parametrize("budget", [1, 500, 10**9])
+def test_reductions_do_not_depend_on_the_strips(budget, monkeypatch):
+    monkeypatch.setattr(maps, "strips", lambda source: strips(source, budget))
+    found, wanted = combined(torch.randn(2, 7, 5, 6, dtype=torch.float64))
+    assert torch.equal(label_map(found), wanted.argmax(1))
+    best = top_labels(found, 3)
+    values, indices = wanted.topk(3, dim=1)
+    assert torch.equal(best.indices, indices)
+    torch.testing.assert_close(best.logits, values)
+    assert top_labels(found, 100).indices.shape == (2, 7, 11, 13)
+
+
+def test_strips_cover_every_row_once_within_the_budget():
+    source = Dense(torch.zeros(2, 3, 10, 4))
+    assert list(strips(source, 4 * 2 * 3 * 4 * 3)) == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    assert list(strips(source, 1)) == [(row, row + 1) for row in range(10)]

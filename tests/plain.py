@@ -1,0 +1,55 @@
+"""LSeg as its paper writes it down, over the weights of an `LSeg`: the oracle of the fast head.
+
+Nothing is reordered, merged or computed in strips: projections run after the upsampling, the map of
+normalised embeddings is built, and every logit exists at full resolution.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lseg.models.lseg import LSeg
+from lseg.models.trunk import Trunk, pad_to_multiple
+
+
+def interpolate(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Bilinear with aligned corners, as everywhere in DPT."""
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=True)
+
+
+def levels(trunk: Trunk, pixels: Tensor) -> list[Tensor]:
+    """Backbone and reassemble: four maps, finest first."""
+    found = trunk.backbone(pixels)
+    return [step(level) for step, level in zip(trunk.reassemble, found, strict=True)]
+
+
+def decode(trunk: Trunk, maps: list[Tensor]) -> Tensor:
+    """Fusion, each block upsampling before it projects: (B, F, H/2, W/2)."""
+    fusion, x = trunk.fusion, None
+    for index in (3, 2, 1, 0):
+        skip, block = fusion.level_convs[index](maps[index]), fusion.blocks[index]
+        x = skip if x is None else x + block.skip_unit(skip)
+        x = block.unit(x)
+        size = maps[index - 1].shape[-2:] if index else [2 * side for side in x.shape[-2:]]
+        x = block.project(interpolate(x, tuple(size)))
+    return x
+
+
+def compare(model: LSeg, features: Tensor, text: Tensor) -> Tensor:
+    """Features at half resolution against unit label vectors: regularised logits (B, N, h, w)."""
+    embeddings = F.normalize(model.project(features), dim=1)
+    equation = "bchw,nc->bnhw" if text.ndim == 2 else "bchw,bnc->bnhw"
+    logits = model.config.logit_scale * torch.einsum(equation, embeddings, text)
+    return model.spatial_block(logits)
+
+
+def head(model: LSeg, maps: list[Tensor], text: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Decoder and head: four maps to logits (B, N, *size)."""
+    return interpolate(compare(model, decode(model.trunk, maps), text), size)
+
+
+def logits(model: LSeg, pixels: Tensor, text: Tensor) -> Tensor:
+    """(B, 3, H, W) and (N, C) or (B, N, C) to (B, N, H, W)."""
+    padded, (height, width) = pad_to_multiple(pixels, model.trunk.multiple)
+    full = head(model, levels(model.trunk, padded), text, tuple(padded.shape[-2:]))
+    return full[..., :height, :width]
