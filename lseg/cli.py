@@ -91,7 +91,14 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; default auto")
     parser.add_argument(
-        "--text-table", metavar="FILE", help="label-embedding table instead of the text encoder"
+        "--precision", default="fp32", choices=["auto", "fp32", "bf16", "int8"],
+        help="of the image encoder: fp32 (default), bf16, int8 (CPU), auto: bf16 where native",
+    )  # fmt: skip
+    parser.add_argument("--compile", action="store_true", help="compile the image encoder")
+    parser.add_argument(
+        "--text-table",
+        metavar="FILE",
+        help="label-embedding table, or a converted CLIP's folder, instead of the text encoder",
     )
 
 
@@ -104,7 +111,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
     parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
     parser.add_argument("--window", type=_whole, help="sliding window of this size in pixels")
-    parser.add_argument("--workers", type=_whole, default=0, help="processes that read pictures")
+    parser.add_argument("--workers", type=_whole, default=1, help="processes that read pictures")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the figures")
     parser.set_defaults(handler=_evaluate)
 
@@ -117,7 +124,9 @@ def _add_depth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("convert", help="a published LSeg or DPT checkpoint to a folder")
+    parser = commands.add_parser(
+        "convert", help="a published LSeg, DPT or CLIP checkpoint to a folder"
+    )
     parser.add_argument("source", type=Path, help="checkpoint file, or Hugging Face DPT folder")
     parser.add_argument("destination", type=Path, help="the model folder to make")
     parser.add_argument(
@@ -134,6 +143,7 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--shift", type=float, default=0.0, help="of a depth network that inverts")
     parser.add_argument("--size", type=_whole, help="shorter side of its input, if unusual")
     parser.add_argument("--invert", action="store_true", help="depth instead of inverse depth")
+    parser.add_argument("--clip-model", help="open_clip name of a CLIP that is no OpenAI's")
     parser.set_defaults(handler=_convert)
 
 

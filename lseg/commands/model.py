@@ -5,11 +5,14 @@ from typing import TypeVar
 
 import torch
 
+from lseg.checkpoints.native import read_text_config
 from lseg.config import TextConfig
 from lseg.errors import ConfigError
+from lseg.models.acceleration import accelerate
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.models.text import LabelEncoder
+from lseg.paths import resolve_data_path
 
 NetworkT = TypeVar("NetworkT", bound=Network)
 
@@ -17,14 +20,18 @@ NetworkT = TypeVar("NetworkT", bound=Network)
 def model_from(options: argparse.Namespace, kind: type[NetworkT]) -> NetworkT:
     """Loads `--checkpoint` onto `--device`, with `--text-table` in place of its text encoder.
 
+    That is a label-embedding table, or a folder that `lseg convert` made of a CLIP.
+
     Raises:
         CheckpointError: If the checkpoint cannot be loaded, or is not of this kind.
         ConfigError: If there is no such device.
     """
     model = kind.from_pretrained(options.checkpoint, device_from(options.device))
     if isinstance(model, LSeg) and options.text_table is not None:
-        text = TextConfig(table=options.text_table)
+        path = resolve_data_path(options.text_table)
+        text = read_text_config(path) if path.is_dir() else TextConfig(table=options.text_table)
         model.text = LabelEncoder(text, model.config.embed_dim)
+    accelerate(model, options.precision, options.compile)
     return model
 
 

@@ -48,6 +48,15 @@ class SegmentationMetric(MulticlassConfusionMatrix):
         """`num_classes` is the number of labels."""
         super().__init__(num_classes, ignore_index=ignore_index, validate_args=False)
 
+    def update(self, prediction: Tensor, truth: Tensor) -> None:
+        """Counts label maps of equal shape; without waiting for the device that they are on."""
+        classes = self.num_classes
+        counted = truth != self.ignore_index if self.ignore_index is not None else truth >= 0
+        cells = torch.where(counted, truth * classes + prediction, classes * classes).flatten()
+        counts = torch.zeros(classes * classes + 1, dtype=torch.long, device=cells.device)
+        counts.scatter_add_(0, cells, torch.ones_like(cells))
+        self.confmat += counts[:-1].view(classes, classes)
+
     def compute(self) -> Scores:  # type: ignore[override]
         """The scores of everything seen since the last `reset`."""
         return scores_from_confusion(torch.as_tensor(super().compute()))

@@ -1,0 +1,307 @@
+"""What `benchmark.py` compares: for each case, contenders that are timed and probes of memory."""
+
+import copy
+import functools
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lseg.config import LSegConfig
+from lseg.models.acceleration import accelerate
+from lseg.models.embeddings import PixelEmbeddings, merge
+from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
+from lseg.models.lseg import LSeg
+from lseg.models.maps import label_map, whole
+from lseg.segmenter import Segmenter
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+import plain  # the published formula, the tests' oracle
+
+LABEL_COUNTS = (5, 150, 1000)
+TEXT_CONTEXT = 77
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Preset and input size of the networks, rounds of each timing, and the device."""
+
+    preset: str
+    size: int
+    rounds: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something that is timed; `base` names what it is compared with, `flops` what it computes."""
+
+    name: str
+    call: Callable[[], object]
+    base: str | None = None
+    flops: float | None = None
+    dtype: torch.dtype = torch.float32
+
+
+@functools.cache
+def network(preset: str, device: str, precision: str = "fp32", compiled: bool = False) -> LSeg:
+    """An LSeg with random weights that do something: batch norms are not the identity."""
+    torch.manual_seed(0)
+    model = LSeg(LSegConfig.preset(preset)).to(device).eval()
+    accelerate(model, precision, compiled)  # type: ignore[arg-type]
+    return model
+
+
+def pixels(settings: Settings, batch: int = 1) -> Tensor:
+    """A normalised picture of noise."""
+    return torch.randn(batch, 3, settings.size, settings.size, device=settings.device)
+
+
+def vectors(count: int, settings: Settings) -> Tensor:
+    """Random unit label vectors (N, 512)."""
+    return F.normalize(torch.randn(count, 512, device=settings.device), dim=-1)
+
+
+def inference(call: Callable[[], object]) -> Callable[[], object]:
+    """The call in inference mode."""
+    return torch.inference_mode()(call)
+
+
+def network_case(settings: Settings) -> list[Contender]:
+    """Whole images to full-resolution logits."""
+    model, picture = network(settings.preset, settings.device), pixels(settings)
+    half = network(settings.preset, settings.device, "bf16")
+    found = []
+    for count in LABEL_COUNTS:
+        text = vectors(count, settings)
+        base = f"plain formula, {count} labels"
+        found += [
+            Contender(base, inference(lambda t=text: plain.logits(model, picture, t))),
+            Contender(f"ours, {count} labels", inference(lambda t=text: model(picture, t)), base),
+            Contender(f"ours bf16, {count}", inference(lambda t=text: half(picture, t)), base),
+        ]
+    if settings.device == "cuda":
+        fast = network(settings.preset, settings.device, "bf16", compiled=True)
+        text = vectors(150, settings)
+        base = "plain formula, 150 labels"
+        found.append(
+            Contender("ours bf16 compiled, 150", inference(lambda: fast(picture, text)), base)
+        )
+    theirs = huggingface_dpt().to(settings.device)
+    found.append(
+        Contender(
+            "Hugging Face DPT-Large, 150 classes",
+            inference(lambda: theirs(picture, return_dict=False)),
+            "plain formula, 150 labels",
+        )
+    )
+    for name, net, dtype in (("fp32", model, torch.float32), ("bf16", half, torch.bfloat16)):
+        flops = vit_flops(net, settings)
+        found.append(
+            Contender(
+                f"ViT alone, {name}", inference(lambda n=net: vit(n, picture)), None, flops, dtype
+            )
+        )
+    return found
+
+
+def vit(model: LSeg, picture: Tensor) -> object:
+    """The backbone as the trunk runs it."""
+    with torch.autocast(
+        picture.device.type, torch.bfloat16, enabled=model.trunk.autocast is not None
+    ):
+        return model.trunk.backbone(picture)
+
+
+def vit_flops(model: LSeg, settings: Settings) -> float:
+    """Operations of the backbone's matrix products, two a multiplication."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        vit(model, pixels(settings))
+    return float(counter.get_total_flops())
+
+
+def huggingface_dpt() -> torch.nn.Module:
+    """DPT-Large for 150 classes, random weights."""
+    from transformers import DPTConfig, DPTForSemanticSegmentation
+
+    config = DPTConfig(
+        hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096,
+        backbone_out_indices=[5, 11, 17, 23], neck_hidden_sizes=[256, 512, 1024, 1024],
+        image_size=384, num_labels=150, use_auxiliary_head=False,
+        use_batch_norm_in_fusion_residual=True,
+    )  # fmt: skip
+    return DPTForSemanticSegmentation(config).eval()
+
+
+def head_case(settings: Settings) -> list[Contender]:
+    """Decoder and head: reassembled maps to full-resolution logits."""
+    model, picture = network(settings.preset, settings.device), pixels(settings)
+    with torch.inference_mode():
+        maps = plain.levels(model.trunk, picture)
+    size = (settings.size, settings.size)
+    found = []
+    for count in LABEL_COUNTS:
+        text = vectors(count, settings)
+        base = f"plain formula, {count} labels"
+        found += [
+            Contender(base, inference(lambda t=text: plain.head(model, maps, t, size))),
+            Contender(
+                f"ours, {count} labels", inference(lambda t=text: our_head(model, maps, t)), base
+            ),
+        ]
+    return found
+
+
+def our_head(model: LSeg, maps: list[Tensor], text: Tensor) -> Tensor:
+    """As `plain.head`, by this implementation."""
+    from lseg.models.similarity import PixelLogits
+
+    embeddings = PixelEmbeddings(
+        model.trunk.fusion(maps), merge(model.trunk.project, model.project)
+    )
+    height, width = (4 * side for side in maps[0].shape[-2:])
+    return whole(PixelLogits(model.compare(embeddings, text), (height, width), (height, width)))
+
+
+def labels_case(settings: Settings) -> list[Contender]:
+    """Whole images to label maps."""
+    model, picture = network(settings.preset, settings.device), pixels(settings)
+    found = []
+    for count in (5, 1000):
+        text = vectors(count, settings)
+        call = inference(lambda t=text: label_map(model.logits(picture, t)))
+        found.append(Contender(f"label map, {count} labels", call, "label map, 5 labels"))
+    return found
+
+
+def relabel_case(settings: Settings) -> list[Contender]:
+    """Ten other labels for a picture that was encoded, against a full pass (ViT-B/16)."""
+    segmenter = Segmenter(network("vitb16", settings.device), 0)
+    image = np.random.default_rng(0).integers(0, 256, (settings.size, settings.size, 3), np.uint8)
+    encoded = segmenter.encode(image)
+
+    def full() -> object:
+        text = vectors(10, settings)
+        return segmenter.segment_encoded(segmenter.encode(image), text).label_map
+
+    def again() -> object:
+        return segmenter.segment_encoded(encoded, vectors(10, settings)).label_map
+
+    return [Contender("full pass", full), Contender("10 new labels", again, "full pass")]
+
+
+def train_step(settings: Settings, labels: int, text_inside: bool) -> Callable[[], object]:
+    """Forward and backward of ViT-B/32, batch 2."""
+    model = copy.deepcopy(network("vitb32", settings.device)).train()
+    picture = pixels(settings, 2)
+    mask = torch.randint(0, labels, (2, settings.size, settings.size), device=settings.device)
+    if not text_inside:
+        text = vectors(labels, settings)
+        return lambda: strip_cross_entropy(model.logits(picture, text), mask, 255).backward()
+    import open_clip
+
+    clip = open_clip.create_model("ViT-B-32-quickgelu").to(settings.device)
+    tokens = torch.randint(1, 49000, (labels, TEXT_CONTEXT), device=settings.device)
+
+    def step() -> object:
+        text = clip.encode_text(tokens, normalize=True)
+        return mean_cross_entropy(plain.logits(model, picture, text), mask, 255).backward()
+
+    return step
+
+
+def train_case(settings: Settings) -> list[Contender]:
+    """A training step of ViT-B/32, batch 2, 150 labels."""
+    base = "plain formula, text encoder in the graph"
+    return [
+        Contender(base, train_step(settings, 150, text_inside=True)),
+        Contender("ours", train_step(settings, 150, text_inside=False), base),
+    ]
+
+
+def embed_case(settings: Settings) -> list[Contender]:
+    """Pixel embeddings of one picture as a float16 array, by preset."""
+    image = np.random.default_rng(0).integers(0, 256, (settings.size, settings.size, 3), np.uint8)
+    return [
+        Contender(f"{preset}, {precision}", functools.partial(
+            Segmenter(network(preset, settings.device, precision), 0).embed, image
+        ))
+        for preset in ("vitb32", "vitb16", settings.preset)
+        for precision in ("fp32", "bf16")
+    ]  # fmt: skip
+
+
+def startup_case(_: Settings) -> list[Contender]:
+    """Commands from start to end."""
+
+    def run(*command: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, "-m", "lseg", *command], capture_output=True)
+
+    return [
+        Contender("lseg --help", run("--help")),
+        Contender("lseg demo --help", run("demo", "--help")),
+    ]
+
+
+CASES: dict[str, Callable[[Settings], list[Contender]]] = {
+    "network": network_case,
+    "head": head_case,
+    "labels": labels_case,
+    "relabel": relabel_case,
+    "train": train_case,
+    "embed": embed_case,
+    "startup": startup_case,
+}
+PROBES: dict[str, dict[str, Callable[[Settings], Callable[[], object]]]] = {
+    "labels": {
+        f"label map, {count} labels": lambda s, c=count: labels_case(s)[c == 1000].call
+        for count in (5, 1000)
+    },
+    "train": {
+        "text encoder in the graph, 150 labels": lambda s: train_step(s, 150, True),
+        **{
+            f"ours, {count} labels": lambda s, c=count: train_step(s, c, False)
+            for count in (10, 150, 1000)
+        },
+    },
+}
+
+
+def peak_above_weights(call: Callable[[], object], settings: Settings) -> float:
+    """Megabytes that a call needs at its peak beyond what the process had before it."""
+    if settings.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        call()
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = _status("VmRSS")
+    call()
+    return (_status("VmHWM") - before) / 1e6
+
+
+def _status(key: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * float(next(line for line in lines if line.startswith(key)).split()[1])
+
+
+@functools.cache
+def product_peak(dtype: torch.dtype, settings: Settings) -> float:
+    """The best rate of a large square matrix product, TFLOP/s."""
+    side = 8192 if settings.device == "cuda" else 2048
+    a, b = (torch.randn(side, side, device=settings.device).to(dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(6):
+        start = time.perf_counter()
+        (a @ b)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * side**3 / best / 1e12
