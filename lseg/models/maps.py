@@ -14,8 +14,11 @@ from torch import Tensor
 
 from lseg.models.upsample import row_span
 
-STRIP_BYTES = 2**25
-"""About how large the logits of a strip are."""
+STRIP_BYTES = 2**23
+"""About how large the logits of a strip are: small enough for a processor's cache."""
+
+LABELS_AT_ONCE = 256
+"""Of more labels, a strip holds only so many at a time."""
 
 
 class Maps(Protocol):
@@ -40,6 +43,10 @@ class Maps(Protocol):
         """(B, N, stop - start, W)."""
         ...
 
+    def split(self, count: int) -> "Sequence[Maps]":
+        """Maps of up to `count` labels each; itself, where a label's logit needs the others."""
+        ...
+
 
 class Dense:
     """Maps that are computed already: (B, N, H, W)."""
@@ -52,6 +59,10 @@ class Dense:
     def rows(self, start: int, stop: int) -> Tensor:
         """See `Maps`."""
         return self.values[:, :, start:stop]
+
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        return [Dense(part) for part in self.values.split(count, dim=1)]
 
 
 class _Derived:
@@ -69,6 +80,10 @@ class Resized(_Derived):
         span = row_span(start, stop, self.source.size[0], self.size)
         return span.upsample(self.source.rows(span.first, span.last))
 
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        return [Resized(part, self.size) for part in self.source.split(count)]
+
 
 class Mirrored(_Derived):
     """Maps with left and right exchanged."""
@@ -79,6 +94,10 @@ class Mirrored(_Derived):
     def rows(self, start: int, stop: int) -> Tensor:
         """See `Maps`."""
         return self.source.rows(start, stop).flip(-1)
+
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        return [Mirrored(part) for part in self.source.split(count)]
 
 
 class Average(_Derived):
@@ -95,6 +114,11 @@ class Average(_Derived):
         for source in others:
             total = total + source.rows(start, stop)
         return total / len(self.sources)
+
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        columns = (source.split(count) for source in self.sources)
+        return [Average(parts) for parts in zip(*columns, strict=True)]
 
 
 class Tile(NamedTuple):
@@ -138,6 +162,14 @@ class Mosaic:
         assert total is not None and count is not None
         return total / count
 
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        columns = (tile.maps.split(count) for tile in self.tiles)
+        return [
+            Mosaic([t._replace(maps=m) for t, m in zip(self.tiles, parts, strict=True)], self.size)
+            for parts in zip(*columns, strict=True)
+        ]
+
 
 def strips(maps: Maps, budget: int = STRIP_BYTES) -> Iterator[tuple[int, int]]:
     """Rows [start, stop) after rows [start, stop) whose logits take about `budget` bytes."""
@@ -153,8 +185,12 @@ def whole(maps: Maps) -> Tensor:
 
 
 def label_map(maps: Maps) -> Tensor:
-    """Index of the best label at every pixel, (B, H, W) int64, in memory for a strip of logits."""
-    return torch.cat([maps.rows(*strip).argmax(1) for strip in strips(maps)], dim=1)
+    """Index of the best label at every pixel, (B, H, W) int64; the first one of equals.
+
+    The memory is that of a strip of logits, however many labels there are: a running maximum goes
+    over `LABELS_AT_ONCE` of them at a time.
+    """
+    return top_labels(maps, 1).indices[:, 0]
 
 
 class TopLabels(NamedTuple):
@@ -166,8 +202,31 @@ class TopLabels(NamedTuple):
 
 def top_labels(maps: Maps, count: int) -> TopLabels:
     """The `count` best labels of every pixel (all, if there are fewer), strip by strip."""
-    parts = [maps.rows(*strip).topk(min(count, maps.labels), dim=1) for strip in strips(maps)]
-    return TopLabels(
-        torch.cat([part.indices for part in parts], dim=2),
-        torch.cat([part.values for part in parts], dim=2),
+    parts = maps.split(LABELS_AT_ONCE)
+    found = [_top_of_strip(parts, strip, count) for strip in strips(parts[0])]
+    return TopLabels(*(torch.cat(tensors, dim=2) for tensors in zip(*found, strict=True)))
+
+
+def _top_of_strip(parts: Sequence[Maps], strip: tuple[int, int], count: int) -> TopLabels:
+    best, first = None, 0
+    for part in parts:
+        top = _top(part.rows(*strip), count)
+        top = TopLabels(top.indices + first, top.logits)
+        best = top if best is None else _best_of(best, top, count)
+        first += part.labels
+    assert best is not None
+    return best
+
+
+def _best_of(earlier: TopLabels, later: TopLabels, count: int) -> TopLabels:
+    both = TopLabels(*(torch.cat(pair, dim=1) for pair in zip(earlier, later, strict=True)))
+    order, logits = _top(both.logits, count)
+    return TopLabels(both.indices.gather(1, order), logits)
+
+
+def _top(logits: Tensor, count: int) -> TopLabels:
+    """Of logits that exist; `topk` would be slower for one, and pick any of equals."""
+    found = (
+        logits.max(1, keepdim=True) if count == 1 else logits.topk(min(count, logits.shape[1]), 1)
     )
+    return TopLabels(found.indices, found.values)

@@ -39,3 +39,8 @@ class SpatialBlock(nn.Module):
 def halo(block: nn.Module) -> int:
     """How many rows around a pixel its regularised logits depend on."""
     return block.depth if isinstance(block, SpatialBlock) else 0
+
+
+def mixes_labels(block: nn.Module) -> bool:
+    """Whether a label's regularised logits depend on other labels."""
+    return isinstance(block, SpatialBlock) and block.bottleneck

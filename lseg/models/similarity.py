@@ -1,6 +1,6 @@
 """Pixel embeddings against label vectors (LSeg, section 3.2), a strip of rows at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.models.embeddings import AffineMap, PixelEmbeddings, no_autocast
-from lseg.models.regularization import halo
+from lseg.models.regularization import halo, mixes_labels
 from lseg.models.upsample import RowSpan, row_span
 
 
@@ -49,6 +49,16 @@ class Comparison:
     def rows(self, start: int, stop: int) -> Tensor:
         """Logits (B, N, stop - start, 2w), float32, of rows [start, stop)."""
         return self.cut(start, stop).logits(self.kernels, self.block)
+
+    def split(self, count: int) -> "list[Comparison]":
+        """The logits of up to `count` labels each; itself, if the block mixes labels."""
+        if mixes_labels(self.block):
+            return [self]
+        weights = self.kernels.weight.split(count, dim=-2)
+        biases = self.kernels.bias.split(count, dim=-1)
+        return [
+            replace(self, kernels=AffineMap(*pair)) for pair in zip(weights, biases, strict=True)
+        ]
 
     def picture(self, index: int) -> "Comparison":
         """The logits of one picture of the batch."""
@@ -100,6 +110,10 @@ class PixelLogits:
         """Logits (B, N, stop - start, W), float32, of rows [start, stop)."""
         span = self.span(start, stop)
         return self.crop(span.upsample(self.half.rows(span.first, span.last)))
+
+    def split(self, count: int) -> "list[PixelLogits]":
+        """The logits of up to `count` labels each, as `Comparison.split`."""
+        return [replace(self, half=half) for half in self.half.split(count)]
 
     def picture(self, index: int) -> "PixelLogits":
         """The logits of one picture of the batch."""

@@ -40,9 +40,16 @@ class Axis(NamedTuple):
     share: Tensor
 
     def mix(self, maps: Tensor, dim: int) -> Tensor:
-        """Interpolates maps (B, C, h, w) along `dim`, 2 or 3."""
+        """Interpolates maps (B, C, h, w) along `dim`, 2 or 3, in the memory format they have."""
+        share = self.share if dim == 3 else self.share[:, None]
+        if maps.is_contiguous(memory_format=torch.channels_last):
+            maps, dim, share = maps.permute(0, 2, 3, 1), dim - 1, share[..., None]
+            return self._lerp(maps, dim, share).permute(0, 3, 1, 2)
+        return self._lerp(maps, dim, share)
+
+    def _lerp(self, maps: Tensor, dim: int, share: Tensor) -> Tensor:
         before, after = (maps.index_select(dim, self.source + step) for step in (0, 1))
-        return torch.lerp(before, after, self.share if dim == 3 else self.share[:, None])
+        return torch.lerp(before, after, share)
 
 
 def double_axis(length: int, like: Tensor) -> Axis:

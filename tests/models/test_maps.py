@@ -42,9 +42,11 @@ def test_tiles_are_averaged_where_they_overlap_in_both_directions():
     torch.testing.assert_close(found, torch.tensor(wanted))
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 256])
 @pytest.mark.parametrize("budget", [1, 500, 10**9])
-def test_reductions_do_not_depend_on_the_strips(budget, monkeypatch):
+def test_reductions_do_not_depend_on_the_strips(budget, at_once, monkeypatch):
     monkeypatch.setattr(maps, "strips", lambda source: strips(source, budget))
+    monkeypatch.setattr(maps, "LABELS_AT_ONCE", at_once)
     found, wanted = combined(torch.randn(2, 7, 5, 6, dtype=torch.float64))
     assert torch.equal(label_map(found), wanted.argmax(1))
     best = top_labels(found, 3)
@@ -52,6 +54,14 @@ def test_reductions_do_not_depend_on_the_strips(budget, monkeypatch):
     assert torch.equal(best.indices, indices)
     torch.testing.assert_close(best.logits, values)
     assert top_labels(found, 100).indices.shape == (2, 7, 11, 13)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 256])
+def test_the_first_of_equal_labels_wins(at_once, monkeypatch):
+    monkeypatch.setattr(maps, "LABELS_AT_ONCE", at_once)
+    values = torch.randint(3, (1, 5, 8, 9)).float()
+    first = values.numpy().argmax(1)  # NumPy says which of equals it takes
+    assert (label_map(Dense(values)).numpy() == first).all()
 
 
 def test_strips_cover_every_row_once_within_the_budget():

@@ -151,6 +151,20 @@ def test_rows_are_rows_of_the_whole(kind, count):
         torch.testing.assert_close(rows, wanted[:, :, start:stop], atol=2e-5, rtol=0)
 
 
+@pytest.mark.parametrize("kind", ["none", "depthwise", "bottleneck"])
+@pytest.mark.parametrize("shape", [(7, 16), (2, 7, 16)])
+@torch.no_grad()
+def test_split_labels_side_by_side_are_the_whole(kind, shape):
+    block = NO_BLOCK if kind == "none" else SpatialBlock(kind, 2, "lrelu")
+    logits = PixelLogits(
+        compare(embeddings(size=(5, 7)), unit(*shape), 14.0, block), (32, 30), (31, 27)
+    )
+    parts = logits.split(3)
+    assert [part.labels for part in parts] == ([7] if kind == "bottleneck" else [3, 3, 1])
+    found = torch.cat([whole(part) for part in parts], dim=1)
+    torch.testing.assert_close(found, whole(logits), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize(("height", "full"), [(5, 10), (10, 480), (480, 7), (37, 1000), (9, 9)])
 def test_row_span_needs_no_row_outside_the_source(height, full):
     maps = torch.randn(1, 2, height, 6, dtype=torch.float64)
