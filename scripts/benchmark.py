@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmark_cases import CASES, PROBES, Settings, peak_above_weights, product_peak
+from benchmark_cases import CASES, PROBES, Settings
+from benchmark_machine import peak_above_weights, product_peak
 
 Row = dict[str, Any]
 
@@ -52,7 +53,7 @@ def timed(case: str, settings: Settings) -> list[Row]:
             row["against"] = contender.base
             row["times faster"] = medians[contender.base] / medians[contender.name]
         if contender.flops is not None:
-            peak = product_peak(contender.dtype, settings)
+            peak = product_peak(contender.dtype, settings.device)
             row["TFLOP/s"] = contender.flops / medians[contender.name] / 1e12
             row["share of the peak"] = row["TFLOP/s"] / peak
         rows.append(row)
@@ -108,13 +109,13 @@ def main() -> None:
     settings = Settings(options.preset, options.size, options.rounds, options.device)
     if options.probe:
         case, name = options.probe
-        print(peak_above_weights(PROBES[case][name](settings), settings))
+        print(peak_above_weights(PROBES[case][name](settings), settings.device))
         return
     arguments = ["--preset", options.preset, "--size", str(options.size)]
     arguments += ["--threads", str(options.threads), "--device", options.device]
     rows: list[Row] = []
     for dtype in (torch.float32, torch.bfloat16):
-        peak = product_peak(dtype, settings)
+        peak = product_peak(dtype, settings.device)
         rows.append({"case": "machine", "what": f"matrix product, {dtype}", "TFLOP/s": peak})
     for case in options.cases:
         found = timed(case, settings) + probed(case, arguments)

@@ -4,7 +4,6 @@ import copy
 import functools
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,6 +239,31 @@ def embed_case(settings: Settings) -> list[Contender]:
     ]  # fmt: skip
 
 
+SIZES = (
+    *((preset, 480, 1) for preset in ("resnet101", "vitb32", "vitb16", "hybrid", "vitl16")),
+    *(("vitb16", size, 1) for size in (240, 720, 960)),
+    *(("vitb16", 480, batch) for batch in (2, 4)),
+)  # preset, side of the square input, batch
+
+
+def label_map_of(settings: Settings, preset: str, size: int, batch: int) -> Callable[[], object]:
+    """Label maps of a batch of pictures with ten labels."""
+    model = network(preset, settings.device)
+    picture = torch.randn(batch, 3, size, size, device=settings.device)
+    text = vectors(10, settings)
+    return inference(lambda: label_map(model.logits(picture, text)))
+
+
+def sizes_case(settings: Settings) -> list[Contender]:
+    """Label maps by backbone, input size and batch."""
+    return [
+        Contender(
+            f"{preset}, {size} px, batch {batch}", label_map_of(settings, preset, size, batch)
+        )
+        for preset, size, batch in SIZES
+    ]
+
+
 def startup_case(_: Settings) -> list[Contender]:
     """Commands from start to end."""
 
@@ -259,12 +283,19 @@ CASES: dict[str, Callable[[Settings], list[Contender]]] = {
     "relabel": relabel_case,
     "train": train_case,
     "embed": embed_case,
+    "sizes": sizes_case,
     "startup": startup_case,
 }
 PROBES: dict[str, dict[str, Callable[[Settings], Callable[[], object]]]] = {
     "labels": {
         f"label map, {count} labels": lambda s, c=count: labels_case(s)[c == 1000].call
         for count in (5, 1000)
+    },
+    "sizes": {
+        f"{preset}, {size} px, batch {batch}": lambda s, c=(preset, size, batch): label_map_of(
+            s, *c
+        )
+        for preset, size, batch in SIZES
     },
     "train": {
         "text encoder in the graph, 150 labels": lambda s: train_step(s, 150, True),
@@ -274,34 +305,3 @@ PROBES: dict[str, dict[str, Callable[[Settings], Callable[[], object]]]] = {
         },
     },
 }
-
-
-def peak_above_weights(call: Callable[[], object], settings: Settings) -> float:
-    """Megabytes that a call needs at its peak beyond what the process had before it."""
-    if settings.device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        call()
-        return (torch.cuda.max_memory_allocated() - before) / 1e6
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before = _status("VmRSS")
-    call()
-    return (_status("VmHWM") - before) / 1e6
-
-
-def _status(key: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * float(next(line for line in lines if line.startswith(key)).split()[1])
-
-
-@functools.cache
-def product_peak(dtype: torch.dtype, settings: Settings) -> float:
-    """The best rate of a large square matrix product, TFLOP/s."""
-    side = 8192 if settings.device == "cuda" else 2048
-    a, b = (torch.randn(side, side, device=settings.device).to(dtype) for _ in range(2))
-    best = float("inf")
-    for _ in range(6):
-        start = time.perf_counter()
-        (a @ b)[0, 0].item()
-        best = min(best, time.perf_counter() - start)
-    return 2 * side**3 / best / 1e12
