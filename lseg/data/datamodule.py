@@ -99,6 +99,14 @@ class SegmentationDataModule(LightningDataModule):
         """The label set of training, in the order of the mask values."""
         return self._train_data.labels
 
+    def pixel_counts(self) -> Tensor:
+        """Training pixels of each label, (N) int64, for `class_balance`.
+
+        Raises:
+            ConfigError: If the training set has no masks to count.
+        """
+        raise ConfigError(f"{type(self).__name__} cannot count pixels: set model.class_balance 0")
+
     @property
     def val_sets(self) -> list[tuple[str, list[str]]]:
         """Name and label set of each validation loader, in their order."""
@@ -215,6 +223,10 @@ class PairsDataModule(SegmentationDataModule):
         return PairsDataset(
             self.root, self.train_split, self.mask_ignore, self.prompts, transform, self.seed
         )
+
+    def pixel_counts(self) -> Tensor:
+        """Pixels of each class in the masks of the training list, (N) int64."""
+        return self._plain(self.train_split).pixel_counts()
 
     def make_val_sets(self) -> dict[str, SegmentationData]:
         """Build the one validation set, "val"."""

@@ -134,6 +134,19 @@ class PairsDataset(Dataset[dict[str, Tensor]]):
         self._check_values(mask, pair.mask)
         return functional.pil_to_tensor(image), torch.from_numpy(mask)
 
+    def pixel_counts(self) -> Tensor:
+        """Pixels of each class in all masks, (N) int64; reads every mask, images are not opened.
+
+        Raises:
+            DataError, ImageError: As for an item.
+        """
+        counts = np.zeros(256, np.int64)
+        for pair in self.pairs:
+            mask = load_mask(pair.mask)
+            self._check_values(mask, pair.mask)
+            counts += np.bincount(mask.ravel(), minlength=256)
+        return torch.from_numpy(counts[: len(self.classes)])
+
     def _check_values(self, mask: np.ndarray, path: Path) -> None:
         """Raise if a mask has a value that is neither a class nor `ignore_index`."""
         wrong = (mask >= len(self.classes)) & (mask != self.ignore_index)

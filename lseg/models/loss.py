@@ -59,6 +59,23 @@ def mean_cross_entropy(
     return total / _weight(mask, ignore_index, class_weights)
 
 
+def balancing_weights(counts: Tensor, exponent: float) -> Tensor:
+    """Class weights (median / count) ** exponent, 1 for classes without pixels.
+
+    With an exponent of 1 that is median-frequency balancing (Eigen and Fergus, ICCV 2015;
+    SegNet), with 0.5 its square root, which leaves frequent classes more of their say.
+
+    Args:
+        counts: (N) pixels of each class.
+        exponent: 0 or more; 0 weighs all classes alike.
+    """
+    present = counts > 0
+    if not present.any():
+        return torch.ones(counts.shape)
+    weights = (counts[present].median() / counts.clamp_min(1)).pow(exponent)
+    return weights.where(present, torch.ones(())).float()
+
+
 def _weight(mask: Tensor, ignore_index: int, class_weights: Tensor | None) -> Tensor:
     """What a sum over pixels is divided by for the mean."""
     counted = mask != ignore_index

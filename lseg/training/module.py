@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningModule
@@ -14,7 +14,8 @@ from lseg.config import LSegConfig
 from lseg.data.datamodule import SegmentationDataModule
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores, SegmentationMetric
-from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
+from lseg.models.acceleration import computes_bf16
+from lseg.models.loss import balancing_weights, mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
 from lseg.models.maps import label_map
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
@@ -38,6 +39,8 @@ class LSegModule(LightningModule):
         freeze_backbone_norm: bool = False,
         loss_stride: int = 1,
         label_smoothing: float = 0.0,
+        class_balance: float = 0.0,
+        precision: Literal["fp32", "bf16", "auto"] = "fp32",
     ) -> None:
         """Describes the training; networks are built when it starts.
 
@@ -51,6 +54,11 @@ class LSegModule(LightningModule):
             loss_stride: 1 computes the loss at full resolution; 4 at the decoder's own grid, which
                 is several times cheaper.
             label_smoothing: Of the cross-entropy, in [0, 1).
+            class_balance: Weighs a class by (median / its pixels) to this power: 0 not at all, 1
+                is median-frequency balancing. Counts the pixels of all training masks first.
+            precision: Of the trunk's products while training: `auto` is bf16 where the device
+                computes with it natively, fp32 elsewhere. The head and the loss stay in float32
+                (`trainer.precision` would leave that to Lightning).
 
         Raises:
             ConfigError: If values do not fit together.
@@ -58,12 +66,17 @@ class LSegModule(LightningModule):
         super().__init__()
         if loss_stride not in (1, 4):
             raise ConfigError(f"loss_stride is {loss_stride}: it must be 1 or 4")
+        if class_balance < 0:
+            raise ConfigError(f"class_balance is {class_balance}: it must be 0 or more")
         if backbone_weights is not None and init_from is not None:
             raise ConfigError("give backbone_weights or init_from, not both")
         self.optim = optim or OptimConfig()
         self.freeze_backbone_norm = freeze_backbone_norm
         self.loss_stride = loss_stride
         self.label_smoothing = label_smoothing
+        self.class_balance = class_balance
+        self.precision = precision
+        self.class_weights: Tensor | None = None
         self.net = LSeg(network)
         if backbone_weights is not None:
             backbone = pretrained_backbone(network.trunk, backbone_weights)
@@ -97,9 +110,15 @@ class LSegModule(LightningModule):
         return self
 
     def on_fit_start(self) -> None:
-        """Encodes the training labels, once."""
+        """Encodes the training labels and weighs the classes, once."""
         self.train()  # Lightning keeps the modes that it finds, and networks start in train mode
         self.train_text = self.net.encode_labels(self.data.labels)
+        if self.class_balance:
+            weights = balancing_weights(self.data.pixel_counts(), self.class_balance)
+            self.class_weights = weights.to(self.device)
+        self.net.to(memory_format=torch.channels_last)
+        native = self.precision == "auto" and computes_bf16(self.device)
+        self.net.trunk.autocast = torch.bfloat16 if native or self.precision == "bf16" else None
 
     def on_train_epoch_start(self) -> None:
         """Seeds dropout and the like by epoch, so that a resumed run draws what one run draws."""
@@ -108,7 +127,7 @@ class LSegModule(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
         pixels, mask = self.net.normalize(batch["image"]), batch["mask"]
-        options = (self.data.ignore_index, self.label_smoothing)
+        options = (self.data.ignore_index, self.label_smoothing, self.class_weights)
         if self.loss_stride == 1:
             loss = strip_cross_entropy(self.net.logits(pixels, self.train_text), mask, *options)
         else:

@@ -1,11 +1,15 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pytorch_lightning import Callback, Trainer
 from torch.nn import functional as F
 
 from lseg.config import TextConfig
+from lseg.data.datamodule import PairsDataModule
+from lseg.data.transforms import AugmentConfig
 from lseg.errors import ConfigError
 from lseg.models.text import LabelEncoder, OpenClipText
 from lseg.training.module import LSegModule, sample_mask
@@ -24,10 +28,12 @@ def adamw(**options):
     return OptimConfig(name="adamw", lr=1e-3, decoder_factor=1.0, **options)
 
 
-@pytest.mark.parametrize("loss_stride", [1, 4])
-def test_a_run_changes_every_weight_and_reports_finite_scores(network, data, loss_stride):
+@pytest.mark.parametrize(("loss_stride", "precision"), [(1, "fp32"), (4, "fp32"), (1, "bf16")])
+def test_a_run_changes_every_weight_and_reports_finite_scores(
+    network, data, loss_stride, precision
+):
     torch.manual_seed(0)
-    module = LSegModule(network, adamw(), loss_stride=loss_stride)
+    module = LSegModule(network, adamw(), loss_stride=loss_stride, precision=precision)
     before = copy.deepcopy(dict(module.net.named_parameters()))
     Trainer(**QUIET, max_epochs=1).fit(module, datamodule=data)
     unchanged = [
@@ -37,6 +43,42 @@ def test_a_run_changes_every_weight_and_reports_finite_scores(network, data, los
     assert list(module.scores) == ["seen/fold1", "seen/fold2", "seen/fold3", "unseen"]
     assert all(0 <= scores.miou <= 1 for scores in module.scores.values())
     assert module.net.config.labels == tuple(data.labels)
+
+
+def test_half_precision_training_takes_nearly_the_same_steps(network, data):
+    def losses(precision):
+        torch.manual_seed(0)
+        module = LSegModule(network, adamw(), precision=precision)
+        trainer = Trainer(**QUIET, max_epochs=3, limit_val_batches=0)
+        trainer.fit(module, datamodule=copy.deepcopy(data))
+        assert (module.net.trunk.autocast is None) == (precision == "fp32")
+        assert all(weight.dtype == torch.float32 for weight in module.net.parameters())
+        return trainer.callback_metrics["train/loss"].item()
+
+    assert losses("bf16") == pytest.approx(losses("fp32"), rel=0.02)
+
+
+def test_balanced_classes_weigh_by_the_pixels_of_the_training_masks(network, tmp_path, table):
+    masks = [np.zeros((32, 32), np.uint8), np.full((32, 32), 1, np.uint8)]
+    masks[1][:8] = 2
+    masks[0][0] = 255
+    for index, mask in enumerate(masks):
+        Image.fromarray(mask).save(tmp_path / f"m{index}.png")
+        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / f"i{index}.png")
+    (tmp_path / "classes.txt").write_text("background\nred circle\nblue star\nred star\n")
+    (tmp_path / "train.txt").write_text("i0.png m0.png\ni1.png m1.png\n")
+    (tmp_path / "val.txt").write_text("i0.png m0.png\n")
+    pairs = PairsDataModule(tmp_path, augment=AugmentConfig(crop=32), batch_size=2)
+    module = LSegModule(network, adamw(), class_balance=0.5)
+    Trainer(**QUIET, max_epochs=1).fit(module, datamodule=pairs)
+    counts = np.array([992, 768, 256])
+    wanted = [*np.sqrt(768 / counts), 1.0]  # no picture shows the last class
+    torch.testing.assert_close(module.class_weights, torch.tensor(wanted, dtype=torch.float32))
+
+
+def test_a_data_module_that_cannot_count_says_so(network, data):
+    with pytest.raises(ConfigError, match="class_balance 0"):
+        Trainer(**QUIET, max_epochs=1).fit(LSegModule(network, class_balance=0.5), datamodule=data)
 
 
 def test_training_touches_no_weight_of_the_text_encoder(network, data):
@@ -105,6 +147,8 @@ def test_sampled_mask_lies_where_aligned_corners_put_the_logits():
 def test_values_that_do_not_fit_together_are_refused(network):
     with pytest.raises(ConfigError, match="loss_stride is 3"):
         LSegModule(network, loss_stride=3)
+    with pytest.raises(ConfigError, match="class_balance is -1"):
+        LSegModule(network, class_balance=-1)
     with pytest.raises(ConfigError, match="not both"):
         LSegModule(network, backbone_weights="timm", init_from="tiny")
     with pytest.raises(ConfigError, match="positive"):
