@@ -55,7 +55,7 @@ def test_half_precision_training_takes_nearly_the_same_steps(network, data):
         assert all(weight.dtype == torch.float32 for weight in module.net.parameters())
         return trainer.callback_metrics["train/loss"].item()
 
-    assert losses("bf16") == pytest.approx(losses("fp32"), rel=0.02)
+    assert losses("bf16") == pytest.approx(losses("fp32"), rel=0.05)
 
 
 def test_balanced_classes_weigh_by_the_pixels_of_the_training_masks(network, tmp_path, table):
