@@ -113,4 +113,5 @@ def _verify_tower(
     def called(name: str) -> str:
         return source.key(conversion.original(part + name))
 
-    load_weights(tower, text, str(source), assign=True, called=called)
+    name = f"{source} (text encoder {config.model})"
+    load_weights(tower, text, name, assign=True, called=called)

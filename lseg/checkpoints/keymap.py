@@ -29,19 +29,21 @@ class Rule(NamedTuple):
 
         Groups of the pattern must be plain: not nested, and each of them in the target.
         """
-        groups = re.findall(r"\([^()?][^()]*\)", self.pattern)
         if self.target is None:
             return None
-        pieces = re.split(r"\\(\d)", self.target)
+        groups = re.findall(r"\([^()?][^()]*\)", self.pattern)
+        pieces = re.split(r"\\(\d)", self.target)  # literal text and numbers of groups, in turns
+        numbers = [int(number) - 1 for number in pieces[1::2]]
         pieces[::2] = map(re.escape, pieces[::2])
-        pieces[1::2] = [groups[int(number) - 1] for number in pieces[1::2]]
+        pieces[1::2] = [groups[number] for number in numbers]
         match = re.fullmatch("".join(pieces), name)
         if match is None:
             return None
-        values = iter(match.groups())
+        values = dict(zip(numbers, match.groups(), strict=True))
         key = re.sub(r"\(\?:(.*?)\)\?", r"\1", self.pattern)  # with its optional parts
-        key = re.sub(r"\([^()]*\)", lambda _: next(values), key).replace("\\.", ".")
-        return key if re.fullmatch(self.pattern, key) else None
+        for number, group in enumerate(groups):
+            key = key.replace(group, values[number], 1)
+        return key.replace("\\.", ".")
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@
 import copy
 import dataclasses
 import functools
-import importlib.util
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from official import REFERENCE, filler, manifest
 from torch.nn import functional as F
 
-from lseg.checkpoints.convert import strip_prefix
+from lseg.checkpoints.keymap import Source
 from lseg.checkpoints.native import load_weights
 from lseg.checkpoints.official import SpatialBlockOptions, convert_dpt, convert_lseg
 from lseg.models.maps import whole
@@ -23,7 +22,6 @@ from lseg.models.registry import architecture_name, build_network
 from lseg.models.text_tower import build_text_tower
 from lseg.models.upsample import double, upsample
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 STORED = {path.stem: path for path in (Path(__file__).parent / "references").glob("*.npz")}
 STORED["dpt_large-midas"] = REFERENCE / "ref_dpt_large-midas.npz"
 SIZES = [(384, 384), (352, 480)]
@@ -41,14 +39,6 @@ pytestmark = [
 ]
 
 
-@functools.cache
-def filler():
-    spec = importlib.util.spec_from_file_location("reference_fill", REFERENCE / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def build(config, weights):
     with torch.device("meta"):
         model = build_network(architecture_name(type(config)), config.to_dict())
@@ -63,17 +53,16 @@ class Case:
         self.name = name
         with np.load(STORED[name]) as file:
             self.stored = dict(file)
-        manifest = json.loads((REFERENCE / f"manifest_{name}.json").read_text())
         weights = {
             key: filler().fill(key, shape)
-            for key, shape in manifest.items()
+            for key, shape in manifest(name).items()
             if ".visual." not in key or key.endswith("layer1.0.conv1.weight")
         }
-        weights = strip_prefix(weights, "net.")
+        weights = {key.removeprefix("net."): tensor for key, tensor in weights.items()}
         if name.startswith("lseg"):
-            conversion = convert_lseg(weights, name, SpatialBlockOptions())
+            conversion = convert_lseg(weights, Source(name), SpatialBlockOptions())
         else:
-            conversion = convert_dpt(weights, name, (), {})
+            conversion = convert_dpt(weights, Source(name), (), {})
         self.config = conversion.config
         self.model = build(self.config, conversion.weights)
         self.text = conversion.text
