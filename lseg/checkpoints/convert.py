@@ -4,54 +4,20 @@ import dataclasses
 import os
 import shutil
 import uuid
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
-from lseg.checkpoints.clip import convert_clip, is_clip
-from lseg.checkpoints.foreign import read_state_dict
-from lseg.checkpoints.huggingface import convert_huggingface, is_huggingface
-from lseg.checkpoints.keymap import Conversion
+from lseg.checkpoints.keymap import Conversion, Source
 from lseg.checkpoints.native import load_weights, write_folder, write_text_folder
-from lseg.checkpoints.official import (
-    SpatialBlockOptions,
-    convert_dpt,
-    convert_lseg,
-    is_official_dpt,
-    is_official_lseg,
-)
+from lseg.checkpoints.recognise import ConvertOptions, recognise
 from lseg.config import LSegConfig, NetworkConfig, TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import write_json
 from lseg.models.registry import architecture_name, build_network
-from lseg.models.text import build_text_tower
-
-FORMATS = (
-    "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, a Hugging Face DPT folder, or "
-    "the weights of a CLIP"
-)
-
-
-@dataclass(frozen=True)
-class ConvertOptions:
-    """What checkpoints do not say themselves.
-
-    Attributes:
-        block: The spatial blocks of an LSeg.
-        labels: Class names of a segmentation network; ADE20K's where it has 150 classes.
-        size: Shorter side of the input that the network was trained for, if not the usual one.
-        depth: `scale`, `shift` and `invert` of a depth network.
-        clip_model: open_clip name of a CLIP.
-    """
-
-    block: SpatialBlockOptions = field(default_factory=SpatialBlockOptions)
-    labels: tuple[str, ...] = ()
-    size: int | None = None
-    depth: dict[str, Any] = field(default_factory=dict)
-    clip_model: str | None = None
+from lseg.models.text_tower import empty_text_tower
 
 
 def convert(
@@ -74,18 +40,18 @@ def convert(
 
     Raises:
         CheckpointError: If the source is of no known kind, truncated, or does not fit, naming the
-            first offending key; or if the destination is taken.
+            first offending key; or if the destination is taken, or cannot be written.
     """
     source, destination = Path(source), Path(destination).absolute()
     if destination.exists() and (destination.is_file() or any(destination.iterdir())):
         raise CheckpointError(f"{destination} exists already: give another destination")
     options = options or ConvertOptions()
-    conversion = recognise(source, options)
+    conversion, origin = recognise(source, options)
     if options.size is not None and isinstance(conversion.config, NetworkConfig):
         preprocessing = dataclasses.replace(conversion.config.preprocessing, size=options.size)
         config = dataclasses.replace(conversion.config, preprocessing=preprocessing)
         conversion = conversion._replace(config=config)
-    verify(conversion, str(source))
+    verify(conversion, origin)
     partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         weights = {name: _own(tensor) for name, tensor in conversion.weights.items()}
@@ -97,36 +63,12 @@ def convert(
         dropped = {"source": conversion.source, "dropped": conversion.dropped}
         write_json(partial / "conversion.json", dropped)
         partial.replace(destination)
-    except (NotADirectoryError, PermissionError) as error:
-        raise CheckpointError(f"{destination} cannot be made: {error.strerror}") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{destination} cannot be written: {reason}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return conversion
-
-
-def recognise(source: Path, options: ConvertOptions) -> Conversion:
-    """Reads a checkpoint of any known kind.
-
-    Raises:
-        CheckpointError: If it is of none.
-    """
-    if source.is_dir():
-        if is_huggingface(source):
-            return convert_huggingface(source)
-        raise CheckpointError(f"{source} is no Hugging Face DPT folder; accepted are {FORMATS}")
-    weights = strip_prefix(read_state_dict(source), "module.")  # DDP's, in open_clip's files
-    weights = strip_prefix(weights, "net.")
-    keys = set(weights)
-    if is_official_lseg(keys):
-        return convert_lseg(weights, str(source), options.block)
-    if is_official_dpt(keys):
-        return convert_dpt(weights, str(source), options.labels, options.depth)
-    if is_clip(keys):
-        return convert_clip(weights, str(source), options.clip_model)
-    example = next(iter(weights))
-    raise CheckpointError(
-        f"{source} is of no known kind (its first weight is {example!r}); accepted are {FORMATS}"
-    )
 
 
 def _own(tensor: Tensor) -> Tensor:
@@ -135,28 +77,41 @@ def _own(tensor: Tensor) -> Tensor:
     return tensor.contiguous() if whole else tensor.contiguous().clone()
 
 
-def strip_prefix(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights without a prefix that all of them have; Lightning puts the attribute's name."""
-    if all(key.startswith(prefix) for key in weights):
-        return {key.removeprefix(prefix): value for key, value in weights.items()}
-    return weights
-
-
-def verify(conversion: Conversion, source: str) -> None:
+def verify(conversion: Conversion, source: Source) -> None:
     """Makes sure that the network can be built and takes all of the weights.
 
+    Everything is built without memory.
+
     Raises:
-        CheckpointError: Naming the first key that does not fit.
+        CheckpointError: Naming the first key that does not fit, as the source has it.
     """
     config, text = conversion.config, conversion.text
     try:
-        if isinstance(config, TextConfig | LSegConfig) and text is not None:
-            tower = config if isinstance(config, TextConfig) else config.text
-            build_text_tower(tower.model, text)
+        if isinstance(config, TextConfig) and text is not None:
+            _verify_tower(config, text, conversion, source, "")
+        if isinstance(config, LSegConfig) and text is not None:
+            _verify_tower(config.text, text, conversion, source, "text.")
         if isinstance(config, TextConfig):
             return
         with torch.device("meta"):
             model = build_network(architecture_name(type(config)), config.to_dict())
-        load_weights(model, conversion.weights, source, assign=True)
     except ConfigError as error:
         raise CheckpointError(f"{source}: {error}") from error
+
+    def called(name: str) -> str:
+        return source.key(conversion.original(name))
+
+    load_weights(model, conversion.weights, str(source), assign=True, called=called)
+
+
+def _verify_tower(
+    config: TextConfig, text: dict[str, Tensor], conversion: Conversion, source: Source, part: str
+) -> None:
+    with torch.device("meta"):
+        tower = empty_text_tower(config.model)
+
+    def called(name: str) -> str:
+        return source.key(conversion.original(part + name))
+
+    name = f"{source} (text encoder {config.model})"
+    load_weights(tower, text, name, assign=True, called=called)

@@ -9,6 +9,7 @@ import collections
 import pickle
 import types
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,6 +52,12 @@ class Inert:
     def add(self, value: Any) -> None:
         """Ignores the value."""
 
+
+TORCHSCRIPT = (
+    "{path} is a TorchScript archive, as OpenAI publishes CLIP: a program, which is not run here. "
+    'If you trust it, save its weights alone and convert those: python -c "import torch; '
+    "torch.save(torch.jit.load('{name}', map_location='cpu').state_dict(), 'weights.pt')\""
+)
 
 # All that a state dict needs. Everything else, functions above all, becomes `Inert`.
 _STORAGES = (
@@ -100,13 +107,15 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
-    if path.suffix == ".safetensors":
-        try:
-            weights = load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from error
-    else:
-        weights = _tensors(_load(path))
+    try:
+        safe = path.suffix == ".safetensors" or _is_safetensors(path)
+        if not safe and _is_torchscript(path):
+            raise CheckpointError(TORCHSCRIPT.format(path=path, name=path.name))
+        weights = load_file(path) if safe else _tensors(_load(path))
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     if not weights:
         raise CheckpointError(f"{path} holds no state dict: there is no tensor in it")
     return weights
@@ -138,6 +147,24 @@ def _load(path: Path) -> Any:
             )
         except Exception as error:
             raise CheckpointError(_unreadable(path, error)) from error
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether the file begins as safetensors do, whatever its name: a length, then JSON."""
+    with path.open("rb") as file:
+        head = file.read(10)
+    return head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < path.stat().st_size
+
+
+def _is_torchscript(path: Path) -> bool:
+    """Whether the file holds a program beside its weights."""
+    if not _is_zip(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as file:
+            return any(name.endswith("/constants.pkl") for name in file.namelist())
+    except (zipfile.BadZipFile, UnicodeDecodeError):
+        return False
 
 
 def _is_zip(path: Path) -> bool:

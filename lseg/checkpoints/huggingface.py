@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lseg.checkpoints.foreign import read_state_dict
 from lseg.checkpoints.huggingface_options import label_names, preprocessing_config, trunk_config
-from lseg.checkpoints.keymap import Conversion, Rule, rename, take
+from lseg.checkpoints.keymap import Conversion, Rule, Source, rename, take
 from lseg.checkpoints.native import CONFIG_FILE, WEIGHTS_FILE
 from lseg.config import DepthConfig, NetworkConfig, SegmentationConfig
 from lseg.errors import CheckpointError
@@ -116,7 +116,7 @@ def convert_huggingface(folder: Path) -> Conversion:
         CheckpointError: If a file is missing or broken, the model is no DPT, has an option that
             networks here do not have, or a weight with an unknown name; it names the first.
     """
-    source, options = str(folder), _read_json(folder / CONFIG_FILE)
+    source, options = Source(str(folder)), _read_json(folder / CONFIG_FILE)
     if options.get("model_type") != "dpt":
         raise CheckpointError(
             f"{source} holds a model of type {options.get('model_type')!r}: only 'dpt' is converted"
@@ -128,26 +128,26 @@ def convert_huggingface(folder: Path) -> Conversion:
             f"{source} holds a {architecture}: only {' and '.join(KINDS)} are converted"
         )
     kind, head_rules = KINDS[architecture]
-    trunk = trunk_config(options, source)
+    trunk = trunk_config(options, source.name)
     preprocessor = folder / PREPROCESSOR_FILE
     preprocessing = preprocessing_config(
         _read_json(preprocessor) if preprocessor.is_file() else {}, str(preprocessor)
     )
     weights = _read_weights(folder)
-    merge_attention(weights, trunk.levels[-1] + 1, source)
-    renaming = rename(
-        weights, [*_unused_blocks(weights, trunk.levels[-1]), *head_rules, *TRUNK_RULES], source
-    )
+    merge_attention(weights, trunk.levels[-1] + 1, source.name)
+    rules = [*_unused_blocks(weights, trunk.levels[-1]), *head_rules, *TRUNK_RULES]
+    renaming = rename(weights, rules, source)
     config: NetworkConfig
     if kind == "depth":
         config = DepthConfig(trunk, preprocessing)
     else:
         if CLASSIFIER not in weights:
             raise CheckpointError(f"{source} lacks the weight {CLASSIFIER!r}")
-        labels = label_names(options, len(weights[CLASSIFIER]), source)
+        labels = label_names(options, len(weights[CLASSIFIER]), source.name)
         config = SegmentationConfig(trunk, preprocessing, labels)
     parts = take(weights, renaming.kept)
-    return Conversion(f"DPT for {kind} (Hugging Face)", config, parts, None, renaming.dropped)
+    kind = f"DPT for {kind} (Hugging Face)"
+    return Conversion(kind, config, parts, None, renaming.dropped, rules)
 
 
 def merge_attention(weights: dict[str, Tensor], blocks: int, source: str) -> None:

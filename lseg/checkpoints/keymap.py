@@ -1,7 +1,8 @@
 """Declarative key maps: every key of a foreign checkpoint is renamed or dropped for a reason."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
@@ -23,6 +24,47 @@ class Rule(NamedTuple):
     target: str | None
     reason: str = ""
 
+    def original(self, name: str) -> str | None:
+        """The key that this rule would turn into `name`; None where there is none.
+
+        Groups of the pattern must be plain: not nested, and each of them in the target.
+        """
+        if self.target is None:
+            return None
+        groups = re.findall(r"\([^()?][^()]*\)", self.pattern)
+        pieces = re.split(r"\\(\d)", self.target)  # literal text and numbers of groups, in turns
+        numbers = [int(number) - 1 for number in pieces[1::2]]
+        pieces[::2] = map(re.escape, pieces[::2])
+        pieces[1::2] = [groups[number] for number in numbers]
+        match = re.fullmatch("".join(pieces), name)
+        if match is None:
+            return None
+        values = dict(zip(numbers, match.groups(), strict=True))
+        key = re.sub(r"\(\?:(.*?)\)\?", r"\1", self.pattern)  # with its optional parts
+        for number, group in enumerate(groups):
+            key = key.replace(group, values[number], 1)
+        return key.replace("\\.", ".")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where foreign weights come from, for errors.
+
+    Attributes:
+        name: The file or folder.
+        prefix: What was taken off all of its keys.
+    """
+
+    name: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def key(self, name: str) -> str:
+        """A key as the file has it, in quotes."""
+        return repr(self.prefix + name)
+
 
 class Conversion(NamedTuple):
     """A foreign checkpoint in this project's terms.
@@ -33,6 +75,7 @@ class Conversion(NamedTuple):
         weights: Its state dict, with the names of this project.
         text: State dict of the text tower that came with it (open_clip's names), if one did.
         dropped: Keys that are not used, each with the reason.
+        rules: The key map that renamed them.
     """
 
     source: str
@@ -40,6 +83,12 @@ class Conversion(NamedTuple):
     weights: dict[str, Tensor]
     text: dict[str, Tensor] | None
     dropped: dict[str, str]
+    rules: Sequence[Rule] = ()
+
+    def original(self, name: str) -> str:
+        """What a weight of the network is called in the checkpoint."""
+        keys = (rule.original(name) for rule in self.rules)
+        return next((key for key in keys if key is not None), name)
 
 
 class Renaming(NamedTuple):
@@ -49,7 +98,7 @@ class Renaming(NamedTuple):
     dropped: dict[str, str]
 
 
-def rename(keys: Iterable[str], rules: Sequence[Rule], source: str) -> Renaming:
+def rename(keys: Iterable[str], rules: Sequence[Rule], source: Source) -> Renaming:
     """Applies the first rule that matches each key.
 
     Raises:
@@ -68,8 +117,32 @@ def rename(keys: Iterable[str], rules: Sequence[Rule], source: str) -> Renaming:
                 renaming.kept[key] = match.expand(rule.target)
             break
         else:
-            raise CheckpointError(f"{source} has an unknown weight: {key!r}")
+            raise CheckpointError(f"{source} has an unknown weight: {source.key(key)}")
     return renaming
+
+
+def share_known(keys: Collection[str], rules: Sequence[Rule]) -> float:
+    """How many of the keys some rule matches, in [0, 1]."""
+    pattern = re.compile("|".join(f"(?:{rule.pattern})" for rule in rules))
+    return sum(pattern.fullmatch(key) is not None for key in keys) / len(keys)
+
+
+def shape_of(
+    weights: Mapping[str, Tensor], key: str, source: Source, ndim: int = 4
+) -> tuple[int, ...]:
+    """The shape of a weight that tells how the network is built.
+
+    Raises:
+        CheckpointError: If there is no such weight, or it has another number of dimensions.
+    """
+    if key not in weights:
+        raise CheckpointError(f"{source} lacks the weight {source.key(key)}")
+    shape = tuple(weights[key].shape)
+    if len(shape) != ndim:
+        raise CheckpointError(
+            f"{source}: weight {source.key(key)} has shape {shape}, not {ndim} dimensions"
+        )
+    return shape
 
 
 def take(weights: dict[str, Tensor], kept: dict[str, str]) -> dict[str, Tensor]:

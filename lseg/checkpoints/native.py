@@ -3,7 +3,7 @@
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,11 @@ def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu
 
 
 def load_weights(
-    model: nn.Module, weights: Mapping[str, Tensor], source: str, assign: bool = False
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    source: str,
+    assign: bool = False,
+    called: Callable[[str], str] = repr,
 ) -> None:
     """Brings `weights` into `model`, all of them and nothing else.
 
@@ -135,6 +139,7 @@ def load_weights(
         weights: By name.
         source: What to call them in errors.
         assign: Put the tensors themselves in place instead of copying their values.
+        called: What to call a weight in errors.
 
     Raises:
         CheckpointError: Naming the first key that is missing, unknown or of another shape.
@@ -142,21 +147,23 @@ def load_weights(
     expected = model.state_dict()
     for name, tensor in expected.items():
         if name not in weights:
-            raise CheckpointError(f"{source} lacks the weight {name!r}")
+            raise CheckpointError(f"{source} lacks the weight {called(name)}")
         if weights[name].shape != tensor.shape:
             raise CheckpointError(
-                f"{source}: weight {name!r} has shape {tuple(weights[name].shape)}, its "
-                f"configuration wants {tuple(tensor.shape)}"
+                f"{source}: weight {called(name)} has shape {tuple(weights[name].shape)}, "
+                f"its configuration wants {tuple(tensor.shape)}"
             )
         dense = weights[name].layout == torch.strided
         if not dense or weights[name].is_floating_point() != tensor.is_floating_point():
             raise CheckpointError(
-                f"{source}: weight {name!r} is {weights[name].dtype}, {weights[name].layout}; "
-                f"expected dense {tensor.dtype}"
+                f"{source}: weight {called(name)} is {weights[name].dtype}, "
+                f"{weights[name].layout}; expected dense {tensor.dtype}"
             )
     for name in weights:
         if name not in expected:
-            raise CheckpointError(f"{source} has a weight that the network does not: {name!r}")
+            raise CheckpointError(
+                f"{source} has a weight that the network does not: {called(name)}"
+            )
     model.load_state_dict(weights, assign=assign)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lseg.checkpoints.keymap import Conversion, Rule, rename, take
+from lseg.checkpoints.keymap import Conversion, Rule, Source, rename, shape_of, take
 from lseg.config import (
     Activation,
     Block,
@@ -125,7 +125,9 @@ def is_official_dpt(keys: set[str]) -> bool:
     return "scratch.output_conv.0.weight" in keys and "scratch.layer1_rn.weight" in keys
 
 
-def convert_lseg(weights: dict[str, Tensor], source: str, block: SpatialBlockOptions) -> Conversion:
+def convert_lseg(
+    weights: dict[str, Tensor], source: Source, block: SpatialBlockOptions
+) -> Conversion:
     """An LSeg of the authors; keys without `net.`. Takes the tensors out of `weights`.
 
     Raises:
@@ -144,7 +146,7 @@ def convert_lseg(weights: dict[str, Tensor], source: str, block: SpatialBlockOpt
     config = LSegConfig(
         trunk,
         text=text_config(weights, source),
-        embed_dim=_shape(weights, "scratch.head1.weight", source)[0],
+        embed_dim=shape_of(weights, "scratch.head1.weight", source)[0],
         block=block.kind,
         block_depth=block.depth,
         block_activation=block.activation,
@@ -154,11 +156,12 @@ def convert_lseg(weights: dict[str, Tensor], source: str, block: SpatialBlockOpt
         config = dataclasses.replace(config, preprocessing=preprocessing)
     parts = take(weights, renaming.kept)
     text = {key[5:]: parts.pop(key) for key in list(parts) if key.startswith("text.")}
-    return Conversion("LSeg (isl-org/lang-seg)", config, parts, text or None, renaming.dropped)
+    kind = "LSeg (isl-org/lang-seg)"
+    return Conversion(kind, config, parts, text or None, renaming.dropped, LSEG_RULES)
 
 
 def convert_dpt(
-    weights: dict[str, Tensor], source: str, labels: tuple[str, ...], depth: dict[str, Any]
+    weights: dict[str, Tensor], source: Source, labels: tuple[str, ...], depth: dict[str, Any]
 ) -> Conversion:
     """A DPT of the authors. Takes the tensors out of `weights`.
 
@@ -174,7 +177,7 @@ def convert_dpt(
     trunk = trunk_config(weights, source)
     config: NetworkConfig
     if "scratch.output_conv.1.running_mean" in weights:
-        classes = _shape(weights, "scratch.output_conv.4.weight", source)[0]
+        classes = shape_of(weights, "scratch.output_conv.4.weight", source)[0]
         labels = labels or default_labels(classes)
         if len(labels) != classes:
             raise CheckpointError(f"{source} has {classes} classes, got {len(labels)} labels")
@@ -187,16 +190,17 @@ def convert_dpt(
         )
     renaming = rename(weights, rules, source)
     parts = take(weights, renaming.kept)
-    return Conversion(f"DPT for {kind} (isl-org/DPT)", config, parts, None, renaming.dropped)
+    kind = f"DPT for {kind} (isl-org/DPT)"
+    return Conversion(kind, config, parts, None, renaming.dropped, rules)
 
 
-def trunk_config(weights: dict[str, Tensor], source: str) -> TrunkConfig:
+def trunk_config(weights: dict[str, Tensor], source: Source) -> TrunkConfig:
     """What the shapes say about backbone, reassemble and fusion.
 
     Raises:
         CheckpointError: If it is none of the published backbones.
     """
-    level_convs = [_shape(weights, f"scratch.layer{level}_rn.weight", source) for level in LEVELS]
+    level_convs = [shape_of(weights, f"scratch.layer{level}_rn.weight", source) for level in LEVELS]
     name, levels, options = _backbone(weights, source)
     widths = tuple(shape[1] for shape in level_convs)
     has_project = any(".0.project.0." in key for key in weights)
@@ -211,13 +215,13 @@ def trunk_config(weights: dict[str, Tensor], source: str) -> TrunkConfig:
     )
 
 
-def text_config(weights: dict[str, Tensor], source: str) -> TextConfig:
+def text_config(weights: dict[str, Tensor], source: Source) -> TextConfig:
     """Which CLIP the text side belongs to.
 
     Raises:
         CheckpointError: If it is none of OpenAI's.
     """
-    width = _shape(weights, "clip_pretrained.text_projection", source, ndim=2)[1]
+    width = shape_of(weights, "clip_pretrained.text_projection", source, ndim=2)[1]
     resnet = "clip_pretrained.visual.layer1.0.conv1.weight" in weights
     if (width, resnet) not in CLIP_MODELS:
         raise CheckpointError(f"{source}: no CLIP of OpenAI has text vectors {width} wide")
@@ -233,11 +237,11 @@ def default_labels(classes: int) -> tuple[str, ...]:
 
 
 def _backbone(
-    weights: dict[str, Tensor], source: str
+    weights: dict[str, Tensor], source: Source
 ) -> tuple[str, tuple[int, int, int, int], dict[str, Any]]:
     if "pretrained.layer1.0.weight" in weights:
         return "resnet101", (1, 2, 3, 4), {}
-    patch = _shape(weights, "pretrained.model.patch_embed.proj.weight", source)
+    patch = shape_of(weights, "pretrained.model.patch_embed.proj.weight", source)
     hybrid = "pretrained.model.patch_embed.backbone.stem.conv.weight" in weights
     known = {
         (1024, 16, False): ("vit_large_patch16_384", (5, 11, 17, 23)),
@@ -252,21 +256,12 @@ def _backbone(
             "published ones (ViT-B/16, ViT-B/32, ViT-L/16, ResNet-50 + ViT-B)"
         )
     name, levels = known[key]
-    positions = _shape(weights, "pretrained.model.pos_embed", source, ndim=3)[1] - 1
+    positions = shape_of(weights, "pretrained.model.pos_embed", source, ndim=3)[1] - 1
     side = math.isqrt(max(positions, 0))
     if side == 0 or side * side != positions:
         raise CheckpointError(
-            f"{source}: weight 'pretrained.model.pos_embed' has {positions} positions, which form "
-            "no square grid"
+            f"{source}: weight {source.key('pretrained.model.pos_embed')} has {positions} "
+            "positions, which form no square grid"
         )
     size = side * (16 if hybrid else patch[-1])
     return name, levels, {} if size == 384 else {"img_size": size}
-
-
-def _shape(weights: dict[str, Tensor], key: str, source: str, ndim: int = 4) -> tuple[int, ...]:
-    if key not in weights:
-        raise CheckpointError(f"{source} lacks the weight {key!r}")
-    shape = tuple(weights[key].shape)
-    if len(shape) != ndim:
-        raise CheckpointError(f"{source}: weight {key!r} has shape {shape}, not {ndim} dimensions")
-    return shape

@@ -13,6 +13,8 @@ def convert(options: argparse.Namespace) -> None:
     """Writes the native folder, and says what was kept and what was left out."""
     labels = () if options.labels is None else tuple(parse_labels(options.labels))
     depth = {"scale": options.scale, "shift": options.shift, "invert": options.invert}
+    if depth == {"scale": 1.0, "shift": 0.0, "invert": False}:
+        depth = {}
     block = SpatialBlockOptions(options.block, options.block_depth, options.block_activation)
     wanted = ConvertOptions(block, labels, options.size, depth, options.clip_model)
     conversion = convert_checkpoint(options.source, options.destination, wanted)

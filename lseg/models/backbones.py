@@ -194,8 +194,8 @@ def resample_positions(
     Returns:
         (1, prefix + new_h * new_w, D); `table` itself where the grids agree.
     """
-    if tuple(old_grid) == tuple(new_grid):
-        return table
+    if not torch.compiler.is_exporting() and tuple(old_grid) == tuple(new_grid):
+        return table  # an exported program takes both ways in one, as they give the same
     tokens, spatial = table[:, :prefix], table[:, prefix:]
     spatial = spatial.reshape(1, *old_grid, -1).permute(0, 3, 1, 2)  # (1, D, old_h, old_w)
     spatial = F.interpolate(spatial, size=new_grid, mode="bilinear", align_corners=False)

@@ -6,10 +6,10 @@ state dict, no gradient, no train mode, and is built only when label strings are
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from lseg.config import TextConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.models.text_cache import TextCache
+from lseg.models.text_tower import build_text_tower
 from lseg.paths import ASSETS, resolve_data_path
 
 SYNONYM_SEPARATOR = "|"
@@ -163,34 +164,6 @@ def _holds_text_alone(pretrained: str) -> bool:
             return not any(key.startswith("visual.") for key in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError):
         return False  # open_clip will say what is wrong
-
-
-def build_text_tower(model: str, weights: Mapping[str, Tensor]) -> Any:
-    """The text side of an open_clip model of OpenAI's kind, without its image tower.
-
-    Args:
-        model: open_clip model name, such as `ViT-B-32-quickgelu`.
-        weights: State dict of the text side.
-
-    Raises:
-        ConfigError: If open_clip has no such model, or the weights are not its.
-    """
-    import open_clip
-
-    config = open_clip.get_model_config(model)
-    if config is None:
-        raise ConfigError(f"open_clip has no model {model!r}")
-    smallest = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 32, "head_width": 64}
-    quick_gelu = config.get("quick_gelu", False)
-    net = open_clip.model.CLIP(config["embed_dim"], smallest, config["text_cfg"], quick_gelu)
-    net.visual = torch.nn.Identity()
-    net.logit_scale = None  # of CLIP's own training
-    try:
-        net.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise ConfigError(f"the text encoder's weights do not fit {model}: {reason}") from error
-    return net
 
 
 class LabelEncoder:

@@ -18,8 +18,8 @@ def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
     Returns:
         (B, C, *size).
     """
-    if tuple(maps.shape[-2:]) == tuple(size):
-        return maps
+    if not torch.compiler.is_exporting() and tuple(maps.shape[-2:]) == tuple(size):
+        return maps  # an exported program must not be tied to sizes that differ
     return F.interpolate(maps, size=list(size), mode="bilinear", align_corners=True)
 
 
@@ -54,7 +54,7 @@ class Axis(NamedTuple):
 
 def double_axis(length: int, like: Tensor) -> Axis:
     """Of `double`, for an axis of `length` source pixels; with the dtype and device of `like`."""
-    return _axis(length, 2 * length, range(2 * length), like)
+    return _axis(length, 2 * length, 0, 2 * length, like)
 
 
 class RowSpan(NamedTuple):
@@ -81,7 +81,7 @@ class RowSpan(NamedTuple):
         count, (full, width) = self.stop - self.start, self.size
         if count == full or self.height == full:
             return upsample(part, (count, width))
-        axis = _axis(self.height, full, range(self.start, self.stop), part)
+        axis = _axis(self.height, full, self.start, self.stop, part)
         axis = axis._replace(source=axis.source - self.first)
         return upsample(axis.mix(part, dim=2), (count, width))
 
@@ -100,8 +100,8 @@ def _source_row(row: int, height: int, full: int) -> int:
     return min(row * (height - 1) // max(full - 1, 1), height - 2)
 
 
-def _axis(length: int, full: int, pixels: range, like: Tensor) -> Axis:
+def _axis(length: int, full: int, start: int, stop: int, like: Tensor) -> Axis:
     step = max(full - 1, 1)  # in whole numbers, so that `_source_row` cannot disagree
-    position = torch.arange(pixels.start, pixels.stop, device=like.device) * (length - 1)
+    position = torch.arange(start, stop, device=like.device) * (length - 1)
     index = (position // step).clamp(max=length - 2)
     return Axis(index, ((position - index * step).double() / step).to(like.dtype))

@@ -5,22 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
+from drawing import LABELS, TRUNK, draw, save_depth_net
 from PIL import Image
 from safetensors.torch import save_file
 
 from lseg.cli import main
-from lseg.config import LSegConfig, Preprocessing, TextConfig, TrunkConfig
+from lseg.config import LSegConfig, Preprocessing, SegmentationConfig, TextConfig, TrunkConfig
+from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 
 WIDTH = 16
 NAMES = ["sky", "road", "tree", "other"]
-
-
-def draw(height, width, seed=0):
-    """An (H, W, 3) picture of blocks in random colours."""
-    rng = np.random.default_rng(seed)
-    colours = rng.integers(0, 256, size=(height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
-    return colours.repeat(8, axis=0).repeat(8, axis=1)[:height, :width].copy()
 
 
 @pytest.fixture(scope="session")
@@ -79,5 +74,40 @@ def run(capsys):
         code = main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         return code, out, err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def depth_folder(tmp_path_factory):
+    return save_depth_net(tmp_path_factory.mktemp("depth"))
+
+
+@pytest.fixture(scope="session")
+def classes_folder(tmp_path_factory):
+    """A network with classes of its own, each of which wins some pixels."""
+    torch.manual_seed(0)
+    config = SegmentationConfig(TRUNK, Preprocessing(size=64), LABELS)
+    model = DPTSegmentation(config).eval()
+    with torch.no_grad():
+        pixels = torch.from_numpy(draw(48, 64)).permute(2, 0, 1)[None]
+        model.classify.bias -= model(model.normalize(pixels)).mean((0, 2, 3))
+    folder = tmp_path_factory.mktemp("classes")
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def refused(run):
+    """The one line on standard error that a command ends with; it exits with 2."""
+
+    def call(*arguments):
+        code, out, err = run(*arguments)
+        assert code == 2, (out, err)
+        assert out == ""
+        assert err.startswith("lseg: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1
+        return err
 
     return call

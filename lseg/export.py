@@ -1,0 +1,93 @@
+"""The image side of an LSeg as a program of its own: pixels and label vectors to logits.
+
+Label vectors are an input, so any labels can be asked for without exporting again. Height, width,
+batch and number of labels are free. Nothing of this project is needed to run the program.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental import _config
+from torch.export import Dim, ExportedProgram
+from torch.nn import functional as F
+
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, doubled_norms, exact, merge
+from lseg.models.lseg import LSeg
+from lseg.models.similarity import dot_products
+from lseg.models.upsample import double, upsample
+
+PIXELS, LABELS, LOGITS = "pixels", "label_vectors", "logits"
+"""Names of the two inputs and of the output."""
+
+
+class ImageSide(nn.Module):
+    """`LSeg.forward` for label vectors (N, C), every logit computed; its sizes may be symbols.
+
+    What depends on weights alone is computed here once: the projection to C channels, and the
+    shorter one with the same inner products (see `lseg.models.embeddings`).
+    """
+
+    weight: Tensor
+    bias: Tensor
+    short_weight: Tensor
+    short_bias: Tensor
+
+    @torch.no_grad()
+    def __init__(self, model: LSeg) -> None:
+        """`model` is in eval mode on the CPU, in float32, and lends its weights."""
+        super().__init__()
+        self.trunk = model.trunk.requires_grad_(False)
+        self.block = model.spatial_block.requires_grad_(False)
+        self.scale = model.config.logit_scale
+        projection = merge(model.trunk.project, model.project)
+        short = PixelEmbeddings(torch.empty(0), projection)._short()
+        for name, values in zip(("weight", "bias"), projection, strict=True):
+            self.register_buffer(name, values)
+        for name, values in zip(("short_weight", "short_bias"), short, strict=True):
+            self.register_buffer(name, values)
+
+    def forward(self, pixels: Tensor, label_vectors: Tensor) -> Tensor:
+        """Logits of every label at every pixel.
+
+        Args:
+            pixels: (B, 3, H, W), normalised; H and W from 32 up.
+            label_vectors: (N, C), of any norm.
+
+        Returns:
+            (B, N, H, W).
+        """
+        height, width = pixels.shape[-2:]
+        padded = extend(extend(pixels, 2, self.trunk.multiple), 3, self.trunk.multiple)
+        embeddings = PixelEmbeddings(
+            exact(self.trunk.refine(padded)), AffineMap(self.weight, self.bias)
+        )
+        # A matrix product for each picture: a convolution would be tied to more than one label.
+        text = self.scale * F.normalize(label_vectors, dim=-1).expand(pixels.shape[0], -1, -1)
+        kernels = embeddings.kernels(text)
+        short = F.conv2d(
+            embeddings.features, self.short_weight[:, :, None, None], self.short_bias
+        )
+        dots = double(dot_products(embeddings.features, kernels))
+        logits = self.block(dots / doubled_norms(short))
+        return upsample(logits, padded.shape[-2:])[..., :height, :width]
+
+
+def extend(pixels: Tensor, dim: int, multiple: int) -> Tensor:
+    """Repeats the last row or column until the length divides by `multiple`, without branches."""
+    length = pixels.shape[dim]
+    full = (length + multiple - 1) // multiple * multiple
+    return pixels.index_select(dim, torch.arange(full).clamp(max=length - 1))
+
+
+def export_program(model: LSeg) -> ExportedProgram:
+    """The image side as a `torch.export` program with free batch, height, width and label count."""
+    multiple = model.trunk.multiple
+    pixels = torch.zeros(2, 3, 2 * multiple + 5, 3 * multiple + 7)
+    vectors = torch.ones(3, model.config.embed_dim)
+    shapes = {
+        PIXELS: {0: Dim("batch"), 2: Dim("height", min=32), 3: Dim("width", min=32)},
+        LABELS: {0: Dim("labels")},
+    }
+    with _config.patch(backed_size_oblivious=True):  # lengths of one are lengths like any other
+        return torch.export.export(
+            ImageSide(model).eval(), (pixels, vectors), dynamic_shapes=shapes, strict=False
+        )

@@ -1,0 +1,58 @@
+"""The text side of an open_clip model, without its image tower."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lseg.errors import ConfigError
+
+
+def build_text_tower(model: str, weights: Mapping[str, Tensor]) -> Any:
+    """The text side of an open_clip model, without its image tower.
+
+    Args:
+        model: open_clip model name, such as `ViT-B-32-quickgelu`.
+        weights: State dict of the text side.
+
+    Raises:
+        ConfigError: If open_clip has no such model, or the weights are not its.
+    """
+    net = empty_text_tower(model)
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ConfigError(f"the text encoder's weights do not fit {model}: {reason}") from error
+    return net
+
+
+def empty_text_tower(model: str) -> Any:
+    """As `build_text_tower`, with random weights.
+
+    Raises:
+        ConfigError: If open_clip has no such model, or its text side is no part of open_clip.
+    """
+    import open_clip
+
+    config = open_clip.get_model_config(model)
+    if config is None:
+        raise ConfigError(f"open_clip has no model {model!r}: open_clip.list_models() has them all")
+    text = config["text_cfg"]
+    if "hf_model_name" in text:
+        raise ConfigError(f"the text encoder of {model} is one of transformers, not of open_clip")
+    kind = open_clip.model.CustomTextCLIP if has_custom_text(model) else open_clip.model.CLIP
+    smallest = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 32, "head_width": 64}
+    net = kind(config["embed_dim"], smallest, text, config.get("quick_gelu", False))
+    net.visual = torch.nn.Identity()
+    net.logit_scale = None  # of CLIP's own training
+    return net
+
+
+def has_custom_text(model: str) -> bool:
+    """Whether an open_clip model keeps its text tower as a module of its own, named `text`."""
+    import open_clip
+
+    config = open_clip.get_model_config(model) or {}
+    return bool(config.get("custom_text"))

@@ -1,0 +1,116 @@
+"""`lseg depth`."""
+
+import numpy as np
+import pytest
+import torch
+from drawing import draw, names, save_depth_net
+from PIL import Image
+
+from lseg.checkpoints.native import load_model
+
+
+def test_depth_writes_numbers_a_16_bit_picture_and_a_preview(run, depth_folder, pictures, tmp_path):
+    out = tmp_path / "out"
+    code, told, err = run("depth", pictures, "--checkpoint", depth_folder, "--out", out)
+    assert (code, err.count("Traceback")) == (0, 0)
+    assert f"2 map(s) of inverse depth in {out}" in told
+    assert names(out) == [f"{s}.{x}" for s in "ab" for x in ("npy", "png", "preview.png")]
+    for stem, shape in {"a": (48, 64), "b": (37, 41)}.items():
+        values = np.load(out / f"{stem}.npy")
+        assert values.shape == shape
+        assert values.dtype == np.float32
+        assert values.min() >= 0
+        assert values.max() > values.min()
+        with Image.open(out / f"{stem}.png") as picture:
+            assert picture.mode == "I;16"
+            levels = np.asarray(picture)
+        assert levels.dtype == np.uint16
+        assert (levels.min(), levels.max()) == (0, 65535)
+        share = (values - values.min()) / (values.max() - values.min())
+        assert np.abs(levels - 65535 * share.astype(np.float64)).max() < 1
+        with Image.open(out / f"{stem}.preview.png") as picture:
+            assert picture.mode == "RGB"
+            assert picture.size == shape[::-1]
+            light = np.asarray(picture).astype(int).sum(-1)
+        near, far = np.unravel_index([values.argmax(), values.argmin()], shape).__iter__()
+        assert light[near[0], far[0]] > light[near[1], far[1]]
+
+
+@torch.no_grad()
+def test_depth_is_the_answer_of_the_network(run, depth_folder, pictures, tmp_path):
+    run("depth", pictures / "a.png", "--checkpoint", depth_folder, "--out", tmp_path, "--size", "0")
+    model = load_model(depth_folder)
+    pixels = torch.from_numpy(draw(48, 64)).permute(2, 0, 1)[None]
+    wanted = model(model.normalize(pixels))[0].numpy()
+    assert np.abs(np.load(tmp_path / "a.npy") - wanted).max() < 1e-5
+
+
+def test_depth_takes_its_own_size_and_another(run, depth_folder, pictures, tmp_path):
+    maps = []
+    for size in ([], ["--size", "64"], ["--size", "96"]):
+        arguments = ["--checkpoint", depth_folder, "--out", tmp_path, *size]
+        assert run("depth", pictures / "b.jpg", *arguments)[0] == 0
+        maps.append(np.load(tmp_path / "b.npy"))
+    assert np.array_equal(maps[0], maps[1])
+    assert maps[0].shape == maps[2].shape
+    assert not np.allclose(maps[0], maps[2])
+
+
+def test_inverted_depth_is_told_to_be_in_metres(run, pictures, tmp_path):
+    plain = save_depth_net(tmp_path / "plain")
+    metric = save_depth_net(tmp_path / "metric", scale=0.5, shift=0.25, invert=True)
+    maps = []
+    for folder in (plain, metric):
+        arguments = ["--checkpoint", folder, "--out", tmp_path / "out", "--size", "0"]
+        code, out, _ = run("depth", pictures / "a.png", *arguments)
+        assert code == 0
+        maps.append(np.load(tmp_path / "out" / "a.npy"))
+    assert "depth in metres" in out
+    assert np.allclose(maps[1], 1 / (0.5 * maps[0] + 0.25), rtol=1e-4)
+
+
+def test_a_flat_map_is_black_and_no_division_by_zero(run, pictures, tmp_path):
+    model = load_model(save_depth_net(tmp_path / "net"))
+    torch.nn.init.constant_(model.depth.bias, -1000.0)
+    model.save_pretrained(tmp_path / "net")
+    with np.errstate(all="raise"):
+        code, _, _ = run(
+            "depth", pictures / "a.png", "--checkpoint", tmp_path / "net", "--out", tmp_path / "o"
+        )
+    assert code == 0
+    assert np.load(tmp_path / "o" / "a.npy").max() == 0
+    with Image.open(tmp_path / "o" / "a.png") as picture:
+        assert np.asarray(picture).max() == 0
+
+
+def test_depth_with_an_lseg_is_refused(refused, checkpoint, pictures, tmp_path):
+    message = refused("depth", pictures, "--checkpoint", checkpoint, "--out", tmp_path / "out")
+    assert "LSeg" in message
+    assert "DPTDepth" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_depth_without_a_checkpoint_is_refused(refused, pictures, tmp_path):
+    """The embedded model, which is the default elsewhere, is an LSeg."""
+    refused("depth", pictures, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nowhere.png", "--out", "out"],
+        ["pictures", "--out", "pictures"],  # a.png would be overwritten
+        ["pictures", "--out", "pictures/a.png"],
+        ["pictures", "--out", "out", "--checkpoint", "nowhere"],
+        ["pictures", "--out", "out", "--device", "toaster"],
+    ],
+)
+def test_mistakes_of_depth(refused, depth_folder, pictures, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_bytes() for path in pictures.iterdir()}
+    if "--checkpoint" not in arguments:
+        arguments = [*arguments, "--checkpoint", depth_folder]
+    refused("depth", *arguments)
+    assert {path: path.read_bytes() for path in pictures.iterdir()} == before
+    assert names(tmp_path) == ["pictures"]

@@ -1,0 +1,104 @@
+"""Checkpoints of the authors, built from the lists of their keys and shapes."""
+
+import functools
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from lseg.checkpoints.keymap import Source
+from lseg.checkpoints.native import load_weights
+from lseg.checkpoints.official import (
+    SpatialBlockOptions,
+    convert_dpt,
+    convert_lseg,
+    is_official_dpt,
+    is_official_lseg,
+)
+from lseg.errors import CheckpointError
+from lseg.models.registry import architecture_name, build_network
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+needs_manifests = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no manifests in {REFERENCE}")
+
+LSEG = {"lseg_clip_vitl16_384": "vitl16", "lseg_clip_vitb32_384": "vitb32",
+        "lseg_clip_resnet101": "resnet101"}  # fmt: skip
+DPT = {"dpt_large-midas": "vitl16", "dpt_large-ade20k": "vitl16",
+       "dpt_hybrid-midas": "hybrid", "dpt_hybrid-ade20k": "hybrid"}  # fmt: skip
+FILE = Source("the file", "net.")
+NO_BLOCK = SpatialBlockOptions()
+BLOCK_KEYS = [f"scratch.head_block.depthwise.depthwise.{leaf}" for leaf in ("weight", "bias")]
+
+
+@functools.cache
+def manifest(name):
+    return json.loads((REFERENCE / f"manifest_{name}.json").read_text())
+
+
+@functools.cache
+def filler():
+    spec = importlib.util.spec_from_file_location("reference_fill", REFERENCE / "fill.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def dtype_of(key):
+    return torch.int64 if key.endswith("num_batches_tracked") else torch.float32
+
+
+def blank(name):
+    """A checkpoint without memory."""
+    weights = {
+        key: torch.empty(shape, dtype=dtype_of(key), device="meta")
+        for key, shape in manifest(name).items()
+    }
+    return {key.removeprefix("net."): tensor for key, tensor in weights.items()}
+
+
+def recognised(weights, block=NO_BLOCK, labels=(), **depth):
+    if is_official_lseg(set(weights)):
+        return convert_lseg(weights, FILE, block)
+    assert is_official_dpt(set(weights))
+    return convert_dpt(weights, FILE, labels, depth)
+
+
+@functools.cache
+def network(name):
+    """The network that a manifest stands for, without memory."""
+    config = recognised(blank(name)).config
+    with torch.device("meta"):
+        return config, build_network(architecture_name(type(config)), config.to_dict())
+
+
+def fit(name, conversion):
+    """Loads a conversion into its network, which is that of the manifest where shapes agree."""
+    config, model = network(name)
+    if conversion.config != config:
+        with torch.device("meta"):
+            values = conversion.config.to_dict()
+            model = build_network(architecture_name(type(config)), values)
+
+    def called(name):
+        return FILE.key(conversion.original(name))
+
+    load_weights(model, conversion.weights, FILE.name, assign=True, called=called)
+
+
+def refusal(function, *arguments):
+    """The message that something is refused with: one line."""
+    with pytest.raises(CheckpointError) as caught:
+        function(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def hollow(name):
+    """A checkpoint whose tensors have the right shapes and one element of memory each."""
+    return {
+        key: torch.zeros((), dtype=dtype_of(key)).expand(shape)
+        for key, shape in manifest(name).items()
+    }
