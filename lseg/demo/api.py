@@ -4,11 +4,10 @@ import html
 from typing import Any, Literal
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
 from lseg.demo.results import label_map_png, npy, overlay_png, summary
 from lseg.demo.service import Service
-from lseg.demo.uploads import offered_file, uploaded_path
+from lseg.demo.uploads import Upload, offered_file, uploaded_path
 from lseg.errors import LSegError
 
 
@@ -20,7 +19,7 @@ class Api:
         self._service = service
 
     def segment(
-        self, picture: ImageData, labels: str, other: bool, opacity: float
+        self, picture: Upload, labels: str, other: bool, opacity: float
     ) -> tuple[str, str, dict[str, Any]]:
         """Segment a picture by labels.
 
@@ -42,7 +41,7 @@ class Api:
 
     def embed(
         self,
-        picture: ImageData,
+        picture: Upload,
         height: float,
         width: float,
         dtype: Literal["float16", "float32"],

@@ -5,11 +5,10 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
 from lseg.demo.results import label_map_png, overlay_png, summary_json
 from lseg.demo.service import Service
-from lseg.demo.uploads import offered_file, uploaded_path
+from lseg.demo.uploads import Upload, offered_file, uploaded_path
 from lseg.demo.viewer import (
     Message,
     answer_message,
@@ -48,7 +47,7 @@ class PageEvents:
         self._service = service
 
     @_said
-    def answer(self, picture: ImageData | None, labels: str, other: bool) -> Message:
+    def answer(self, picture: Upload, labels: str, other: bool) -> Message:
         """The picture by the labels."""
         if picture is None:
             return empty_message()
@@ -60,9 +59,7 @@ class PageEvents:
             return error_message(_sentence(error))
 
     @_said
-    def heat(
-        self, picture: ImageData | None, labels: str, other: bool, event: gr.EventData
-    ) -> Message:
+    def heat(self, picture: Upload, labels: str, other: bool, event: gr.EventData) -> Message:
         """Where the label of a legend entry is probable."""
         found = self._service.picture(uploaded_path(picture))
         segmentation = self._service.segment(found.shown, labels, other)
@@ -72,27 +69,23 @@ class PageEvents:
         return heat_message(segmentation.probability(index), index)
 
     @_said
-    def pixel(
-        self, picture: ImageData | None, labels: str, other: bool, event: gr.EventData
-    ) -> Message:
+    def pixel(self, picture: Upload, labels: str, other: bool, event: gr.EventData) -> Message:
         """The best labels of a pixel."""
         found = self._service.picture(uploaded_path(picture))
         x, y = _whole(event, "x"), _whole(event, "y")
-        return pixel_message(self._service.ranking(found, labels, other, x, y), x, y)
+        return pixel_message(self._service.ranking(found, labels, other, x, y))
 
-    def save_map(self, picture: ImageData | None, labels: str, other: bool) -> Download:
+    def save_map(self, picture: Upload, labels: str, other: bool) -> Download:
         """The label map as a file."""
         return self._file("label_map.png", label_map_png, picture, labels, other)
 
-    def save_overlay(
-        self, picture: ImageData | None, labels: str, other: bool, opacity: float
-    ) -> Download:
+    def save_overlay(self, picture: Upload, labels: str, other: bool, opacity: float) -> Download:
         """The overlay as a file."""
         return self._file(
             "overlay.png", lambda found: overlay_png(found, float(opacity)), picture, labels, other
         )
 
-    def save_masks(self, picture: ImageData | None, labels: str, other: bool) -> Download:
+    def save_masks(self, picture: Upload, labels: str, other: bool) -> Download:
         """Labels, shares and COCO masks as a file."""
         return self._file("masks.json", summary_json, picture, labels, other)
 
@@ -100,7 +93,7 @@ class PageEvents:
         self,
         name: str,
         write: Callable[[Segmentation], bytes],
-        picture: ImageData | None,
+        picture: Upload,
         labels: str,
         other: bool,
     ) -> Download:

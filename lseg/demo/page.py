@@ -14,6 +14,7 @@ INTRODUCTION = """# LSeg
 Type what you look for. Every pixel gets the label that fits it best; the picture is encoded once, \
 and new labels are answered at once."""
 
+DOWNLOADS = {"map": "↓ Label map", "overlay": "↓ Overlay", "masks": "↓ COCO masks"}
 DOWNLOAD = """(file) => {
   if (file) {
     const link = document.createElement("a");
@@ -76,6 +77,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                     elem_id="picture",
                     alt_text="The picture as it was given",
                 )
+                shelf = gr.Group(visible=bool(examples))
                 labels = gr.Textbox(
                     first[1],
                     label="Labels",
@@ -88,15 +90,16 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                 other = gr.Checkbox(
                     service.knows_other, label='"other" for what fits no label', elem_id="other"
                 )
+                with shelf:
+                    given = [list(example) for example in examples]
+                    gr.Examples(given, [picture, labels], visible_columns=[0])
                 opacity = gr.Slider(0, 1, 0.55, step=0.05, label="Opacity", elem_id="opacity")
-                if examples:
-                    gr.Examples([list(example) for example in examples], [picture, labels])
             with gr.Column(scale=3, min_width=300):
                 view = viewer()
                 with gr.Row():
                     buttons = [
-                        gr.Button(name, size="sm", min_width=90, elem_id=f"save-{name}")
-                        for name in ("map", "overlay", "masks")
+                        gr.Button(text, size="sm", min_width=100, elem_id=f"save-{name}")
+                        for name, text in DOWNLOADS.items()
                     ]
         file = gr.File(visible=False)
         add_api(service)

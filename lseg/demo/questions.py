@@ -11,7 +11,7 @@ from lseg.data.labels import parse_labels
 from lseg.demo.limits import Limits
 from lseg.errors import ImageError, LabelError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """Formats that Pillow decodes itself; others call programs, or are rarely looked at for faults."""
 
 OTHER = "other"
@@ -43,6 +43,7 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
     Raises:
         ImageError: If it is none, is damaged, or has too many pixels.
     """
+    Image.init()  # otherwise Pillow does not know the rarer ones by name
     try:
         with warnings.catch_warnings(action="ignore"):  # our own limit is the lower one
             image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -52,7 +53,7 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
         raise ImageError(
             "the file is no picture that can be read here: give a JPEG, PNG, WebP, BMP, TIFF or GIF"
         ) from None
-    except Exception as error:  # Pillow's readers raise many kinds on damaged headers
+    except (OSError, ValueError, OverflowError) as error:  # damaged headers
         raise ImageError("the picture is damaged: save it again, or give another one") from error
     with image:
         if image.width * image.height > limits.pixels:

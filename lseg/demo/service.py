@@ -36,8 +36,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best labels of a pixel with their probabilities among all of the same list."""
+    """The best labels of a pixel with their probabilities among all of the same list.
 
+    Attributes:
+        pixel: Column and row in the picture at its own size.
+        labels: Out of those that were asked for.
+        vocabulary: Out of the built-in words.
+    """
+
+    pixel: tuple[int, int]
     labels: list[tuple[str, float]]
     vocabulary: list[tuple[str, float]]
 
@@ -100,7 +107,9 @@ class Service:
             raise ImageError(f"there is no pixel ({x}, {y}) in a picture of {width} x {height}")
         words = self.words
         known = self.segmenter.segment_encoded(picture.shown, words.vectors, words.vocabulary)
+        whole = picture.full.image
         return Ranking(
+            (x * whole.width // width, y * whole.height // height),
             best(self.segment(picture.shown, text, other), x, y),
             best(known, x, y),
         )

@@ -1,15 +1,19 @@
 """Files between Gradio's cache and the service."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from gradio.data_classes import ImageData
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from lseg.errors import ImageError
 
+Upload = Mapping[str, Any] | None
+"""A picture as Gradio's page and clients send it (`ImageData`, `path` names the uploaded file)."""
 
-def uploaded_path(picture: ImageData | None) -> str | None:
+
+def uploaded_path(picture: Upload) -> str | None:
     """Where an uploaded picture lies; Gradio has looked at this already, but so much depends on it.
 
     Raises:
@@ -18,9 +22,10 @@ def uploaded_path(picture: ImageData | None) -> str | None:
     if picture is None:
         return None
     folder = Path(get_upload_folder()).resolve()
-    if picture.path is None or not Path(picture.path).resolve().is_relative_to(folder):
+    path = picture.get("path")
+    if not isinstance(path, str) or not Path(path).resolve().is_relative_to(folder):
         raise ImageError("that is no uploaded picture: upload the file itself")
-    return picture.path
+    return path
 
 
 def offered_file(data: bytes, name: str) -> str:

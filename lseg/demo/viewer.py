@@ -54,9 +54,10 @@ def heat_message(probability: np.ndarray, index: int) -> Message:
     return _message(heat={"index": index, "source": _source(picture, "JPEG")})
 
 
-def pixel_message(ranking: Ranking, x: int, y: int) -> Message:
+def pixel_message(ranking: Ranking) -> Message:
     """The best labels of a pixel."""
     labels = [(display_name(label), share) for label, share in ranking.labels]
+    x, y = ranking.pixel
     return _message(pixel={"x": x, "y": y, "labels": labels, "vocabulary": ranking.vocabulary})
 
 
