@@ -1,6 +1,7 @@
 """The demo's API: `/segment` and `/embed`, for gradio_client and for anything that speaks HTTP."""
 
 import html
+import math
 from typing import Any, Literal
 
 import gradio as gr
@@ -8,7 +9,7 @@ import gradio as gr
 from lseg.demo.results import label_map_png, npy, overlay_png, summary
 from lseg.demo.service import Service
 from lseg.demo.uploads import Upload, offered_file, uploaded_path
-from lseg.errors import LSegError
+from lseg.errors import ConfigError, LSegError
 
 
 class Api:
@@ -31,11 +32,12 @@ class Api:
         try:
             found = self._service.picture(uploaded_path(picture))
             segmentation = self._service.segment(found.full, labels, bool(other))
+            share = number(opacity, "opacity")
         except LSegError as error:
             raise _refused(error) from None
         return (
             offered_file(label_map_png(segmentation), "label_map.png"),
-            offered_file(overlay_png(segmentation, float(opacity)), "overlay.png"),
+            offered_file(overlay_png(segmentation, share), "overlay.png"),
             summary(segmentation),
         )
 
@@ -54,7 +56,8 @@ class Api:
         """
         try:
             path = uploaded_path(picture)
-            found = self._service.embed(path, int(height), int(width), dtype, bool(normalize))
+            size = int(number(height, "height")), int(number(width, "width"))
+            found = self._service.embed(path, size, dtype, bool(normalize))
         except LSegError as error:
             raise _refused(error) from None
         return offered_file(npy(found), "embeddings.npy")
@@ -91,6 +94,17 @@ def add_api(service: Service) -> None:
         concurrency_id="answers",
         preprocess=False,
     )
+
+
+def number(value: object, name: str) -> float:
+    """A number that a client sent.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if isinstance(value, int | float) and math.isfinite(value):
+        return value
+    raise ConfigError(f"{name} is {value!r}: give a number")
 
 
 def _refused(error: LSegError) -> gr.Error:

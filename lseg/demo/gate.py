@@ -8,6 +8,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from starlette.formparsers import MultiPartException
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -77,19 +79,29 @@ class Body:
         self._read: bytes | None = None
 
     async def receive(self) -> MutableMapping[str, Any]:
-        """The next part; a body that grows too large breaks off like a lost connection."""
+        """The next part.
+
+        Raises:
+            MultiPartException: If the body grows too large; the reader of an upload deletes what
+                it has, and answers with status 413.
+        """
         if self._read is not None:
             data, self._read = self._read, None
             return {"type": "http.request", "body": data, "more_body": False}
         message = await self._receive()
         self._seen += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if self._seen > self._most else message
+        if self._seen > self._most:
+            raise MultiPartException("the upload exceeds the maximum allowed size")
+        return message
 
     async def read(self) -> bytes | None:
         """The whole body, which `receive` then gives again; None if it is too large."""
         parts = []
         while True:
-            message = await self.receive()
+            try:
+                message = await self.receive()
+            except MultiPartException:
+                return None
             if message["type"] != "http.request":
                 return None
             parts.append(message.get("body", b""))

@@ -77,7 +77,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                     elem_id="picture",
                     alt_text="The picture as it was given",
                 )
-                shelf = gr.Group(visible=bool(examples))
+                shelf = gr.Column(visible=bool(examples))
                 labels = gr.Textbox(
                     first[1],
                     label="Labels",
@@ -98,7 +98,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                 view = viewer()
                 with gr.Row():
                     buttons = [
-                        gr.Button(text, size="sm", min_width=100, elem_id=f"save-{name}")
+                        gr.Button(text, size="sm", min_width=80, elem_id=f"save-{name}")
                         for name, text in DOWNLOADS.items()
                     ]
         file = gr.File(visible=False)

@@ -115,11 +115,11 @@ class Service:
         )
 
     def embed(
-        self, path: str | None, height: int, width: int, dtype: str, normalize: bool
+        self, path: str | None, size: tuple[int, int], dtype: str, normalize: bool
     ) -> np.ndarray:
         """Pixel embeddings (C, h, w) of an uploaded picture; see `Segmenter.embed`.
 
-        Height and width 0 stand for the network's own output size.
+        `size` is height and width; 0 and 0 stand for the network's own output size.
 
         Raises:
             ImageError: If the picture cannot be used.
@@ -128,15 +128,14 @@ class Service:
         if dtype not in ("float16", "float32"):
             raise ConfigError(f"dtype is {dtype!r}: choose float16 or float32")
         most = self.limits.embedding_side
-        if not (height == width == 0 or (1 <= height <= most and 1 <= width <= most)):
+        if size != (0, 0) and not (min(size) >= 1 and max(size) <= most):
             raise ConfigError(
-                f"height and width are {height} and {width}: give both as 0 for the network's own "
+                f"height and width are {size[0]} and {size[1]}: give 0 and 0 for the network's own "
                 f"size, or both from 1 to {most}"
             )
         image = decode(read_upload(path, self.limits), self.limits)
         with self._network:
-            size = (height, width) if height else None
-            return self.segmenter.embed(image, size, dtype, normalize)
+            return self.segmenter.embed(image, size if any(size) else None, dtype, normalize)
 
     def _encode(self, data: bytes) -> Picture:
         image = decode(data, self.limits)

@@ -66,7 +66,7 @@ function fill(table, rows) {
   }));
 }
 
-const percent = (share) => (100 * share).toFixed(1) + " %";
+const percent = (share) => (share > 0 && share < 0.0005 ? "< 0.1" : (100 * share).toFixed(1)) + " %";
 
 function legend() {
   fill(".legend", state.labels.map((label, index) => {
