@@ -27,6 +27,7 @@ CLOSED = (
     "/dev/reload",
 )
 QUESTION_BYTES = 2**20
+DRAINED = 4  # times what is accepted
 URL = "a URL is not fetched here: download the picture, and upload the file"
 
 
@@ -53,6 +54,7 @@ class Gate:
         upload = path.rstrip("/").endswith("/upload")
         most = self._upload_bytes if upload else QUESTION_BYTES
         if declared_length(scope) > most:
+            await drain(receive, DRAINED * most)
             await refuse(send, 413, f"the request is larger than {most} bytes")
             return
         body = Body(receive, most)
@@ -139,6 +141,15 @@ def names_url(body: bytes) -> bool:
         elif isinstance(value, list):
             waiting += value
     return False
+
+
+async def drain(receive: Receive, most: int) -> None:
+    """Reads up to `most` bytes of a body for nothing: who is still sending hears no answer."""
+    while most > 0:
+        message = await receive()
+        most -= len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 async def refuse(send: Send, status: int, reason: str) -> None:

@@ -114,9 +114,9 @@ def test_twenty_clients_at_once_each_get_their_own_answer(url, model, service, s
 def test_the_example_script_works(url, shapes, tmp_path):
     script = Path(__file__).parents[2] / "demo" / "client.py"
     path, labels = shapes(5)
+    where = ["--url", url, "--out", tmp_path / "answers"]
     done = subprocess.run(
-        [sys.executable, script, path, "--labels", ",".join(labels), "--url", url]
-        + ["--out", tmp_path / "answers"],
+        [sys.executable, script, path, "--labels", ",".join(labels), *where],
         capture_output=True,
         text=True,
         timeout=60,
