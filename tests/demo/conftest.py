@@ -49,7 +49,7 @@ def shapes(tmp_path):
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, this thread has an event loop
 def browser():
     """A Chromium of the system; CI_BROWSER=1 makes its absence an error."""
     demanded = os.environ.get("CI_BROWSER") == "1"
