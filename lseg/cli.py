@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_depth(commands)
     _add_convert(commands)
     _add_data(commands)
+    _add_demo(commands)
     return parser
 
 
@@ -156,6 +157,21 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     check.set_defaults(handler=_data_check)
 
 
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("demo", help="a page to try labels on pictures, and its API")
+    _add_model(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
+    parser.add_argument("--port", type=_whole, help="default: the first free one from 7860")
+    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    parser.add_argument("--max-upload", type=_whole, default=20, metavar="MB")
+    parser.add_argument("--max-megapixels", type=_whole, default=25, metavar="MP")
+    parser.add_argument("--max-queue", type=_whole, default=64, help="questions that may wait")
+    parser.add_argument(
+        "--cache", type=_whole, default=512, metavar="MB", help="encoded pictures that are kept"
+    )
+    parser.set_defaults(handler=_demo)
+
+
 def _add_data_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", required=True, choices=["pairs"], help="kind of the data set")
     parser.add_argument("--data-root", required=True, help="its folder")
@@ -197,6 +213,12 @@ def _data_check(options: argparse.Namespace) -> None:
     from lseg.commands.datasets import check
 
     check(options)
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from lseg.commands.demo import demo
+
+    demo(options)
 
 
 def _message(error: LSegError) -> str:

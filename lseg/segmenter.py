@@ -21,7 +21,7 @@ from lseg.files import whole_file, write_json
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
-from lseg.models.maps import Dense, Maps, Resized, label_map, top_labels, whole
+from lseg.models.maps import Dense, Maps, Resized, label_map, strips, top_labels, whole
 from lseg.models.similarity import PixelLogits
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import upsample
@@ -225,6 +225,15 @@ class Segmentation:
         """
         best = top_labels(self._logits, count)
         return self._indices(best.indices[0]), best.logits[0].cpu().numpy()
+
+    def probability(self, index: int) -> np.ndarray:
+        """(H, W) float32 softmax probability of one label; memory as for `label_map`."""
+        parts = [self._logits.rows(*strip).softmax(1)[0, index] for strip in strips(self._logits)]
+        return torch.cat(parts).cpu().numpy()
+
+    def logits_at(self, x: int, y: int) -> np.ndarray:
+        """(N,) float32 logits of the pixel in column `x` and row `y`."""
+        return self._logits.rows(y, y + 1)[0, :, 0, x].cpu().numpy()
 
     def _indices(self, indices: Tensor) -> np.ndarray:
         return indices.cpu().numpy().astype(np.uint8 if len(self.labels) <= 256 else np.uint16)

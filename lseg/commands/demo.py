@@ -1,0 +1,42 @@
+"""`lseg demo`: labels on a picture in a browser."""
+
+import argparse
+import threading
+
+from lseg.commands.model import model_from
+from lseg.demo.limits import Limits
+from lseg.errors import ConfigError
+from lseg.models.lseg import LSeg
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Serves the page until it is interrupted.
+
+    Raises:
+        ConfigError: If Gradio is missing, or the port cannot be had.
+    """
+    limits = Limits(
+        upload_bytes=options.max_upload * 2**20,
+        pixels=options.max_megapixels * 10**6,
+        cache_bytes=options.cache * 2**20,
+        queue=options.max_queue,
+    )
+    try:
+        from lseg.demo.server import running
+        from lseg.demo.service import Service
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        raise ConfigError('the demo needs Gradio: pip install "lseg[demo]"') from error
+    model = model_from(options, LSeg)
+    service = Service(model, limits, options.size)
+    with running(service, about(options.checkpoint, model), options.host, options.port) as url:
+        print(f"serving {options.checkpoint} at {url} (Ctrl+C ends it)", flush=True)
+        threading.Event().wait()
+
+
+def about(checkpoint: str, model: LSeg) -> str:
+    """A line on what the model is and knows, for the page."""
+    if model.config.description:
+        return model.config.description
+    return f"Model: {checkpoint}. Labels are free text."

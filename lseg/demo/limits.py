@@ -1,0 +1,40 @@
+"""What a visitor may ask for: everything that takes memory or time has a bound."""
+
+from dataclasses import dataclass
+
+from lseg.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one running demo.
+
+    Attributes:
+        upload_bytes: Size of a picture's file.
+        pixels: Width times height of a picture; looked at before it is decoded.
+        labels: Number of labels in one question.
+        characters: Length of one label, synonyms included.
+        prompts: How many different label names are remembered.
+        cache_bytes: Encoded pictures that are kept, all users together.
+        queue: Questions that wait; more are turned away.
+        concurrency: Questions that are answered at once.
+        shown_side: Longer side, in pixels, of what the page shows.
+        embedding_side: Longest side of the pixel embeddings that the API gives.
+    """
+
+    upload_bytes: int = 20 * 2**20
+    pixels: int = 25_000_000
+    labels: int = 100
+    characters: int = 200
+    prompts: int = 5000
+    cache_bytes: int = 512 * 2**20
+    queue: int = 64
+    concurrency: int = 4
+    shown_side: int = 1024
+    embedding_side: int = 480
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range."""
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ConfigError(f"{name} is {value}: every limit of the demo must be 1 or more")

@@ -1,0 +1,33 @@
+"""Files between Gradio's cache and the service."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from lseg.errors import ImageError
+
+Upload = Mapping[str, Any] | None
+"""A picture as Gradio's page and clients send it (`ImageData`, `path` names the uploaded file)."""
+
+
+def uploaded_path(picture: Upload) -> str | None:
+    """Where an uploaded picture lies; Gradio has looked at this already, but so much depends on it.
+
+    Raises:
+        ImageError: If it is no upload, such as another file of this machine, or a URL.
+    """
+    if picture is None:
+        return None
+    folder = Path(get_upload_folder()).resolve()
+    path = picture.get("path")
+    if not isinstance(path, str) or not Path(path).resolve().is_relative_to(folder):
+        raise ImageError("that is no uploaded picture: upload the file itself")
+    return path
+
+
+def offered_file(data: bytes, name: str) -> str:
+    """Path of a new file that visitors may download, and that is deleted with the uploads."""
+    return save_bytes_to_cache(data, name, get_upload_folder())

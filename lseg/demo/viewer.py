@@ -1,0 +1,82 @@
+"""The page's view of a segmented picture, and the messages that Python sends to it."""
+
+import base64
+import io
+import time
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from lseg.data.labels import display_name
+from lseg.demo.service import Ranking
+from lseg.paths import ASSETS
+from lseg.segmenter import Segmentation
+from lseg.visualize import depth_colours, label_colours
+
+Message = dict[str, Any]
+"""What the script `viewer.js` gets: parts that it replaces, all others stay as they are."""
+
+
+def viewer() -> gr.HTML:
+    """An empty view; its events are `pixel` (x, y of the shown picture) and `heat` (index)."""
+    folder = ASSETS / "demo"
+    html, css, script = (
+        (folder / f"viewer.{suffix}").read_text("utf-8") for suffix in ("html", "css", "js")
+    )
+    return gr.HTML(
+        html_template=html,
+        css_template=css,
+        js_on_load=script,
+        apply_default_css=False,
+        elem_id="viewer",
+    )
+
+
+def answer_message(segmentation: Segmentation, key: str) -> Message:
+    """A segmented picture; `key` tells pictures apart."""
+    colours = label_colours(segmentation.labels).tolist()
+    return _message(
+        key=key,
+        picture=_source(segmentation.image, "JPEG"),
+        map=_source(Image.fromarray(segmentation.label_map), "PNG"),
+        labels=[
+            {"name": display_name(label), "color": colour, "share": share}
+            for (label, share), colour in zip(segmentation.shares.items(), colours, strict=True)
+        ],
+    )
+
+
+def heat_message(probability: np.ndarray, index: int) -> Message:
+    """Where a label is probable, (H, W) in [0, 1]: dark blue over red to light yellow."""
+    picture = Image.fromarray(depth_colours(probability))
+    return _message(heat={"index": index, "source": _source(picture, "JPEG")})
+
+
+def pixel_message(ranking: Ranking) -> Message:
+    """The best labels of a pixel."""
+    labels = [(display_name(label), share) for label, share in ranking.labels]
+    x, y = ranking.pixel
+    return _message(pixel={"x": x, "y": y, "labels": labels, "vocabulary": ranking.vocabulary})
+
+
+def error_message(text: str, empty: bool = False) -> Message:
+    """A line below the picture, which is taken away if `empty`."""
+    return _message(message=text, empty=empty)
+
+
+def empty_message() -> Message:
+    """No picture, and nothing to say."""
+    return _message(empty=True)
+
+
+def _message(**parts: Any) -> Message:
+    return {**parts, "stamp": str(time.monotonic_ns())}  # no two are equal, so each is shown
+
+
+def _source(picture: Image.Image, kind: str) -> str:
+    file = io.BytesIO()
+    picture.save(file, kind, quality=88)
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    return f"data:image/{kind.lower()};base64,{data}"

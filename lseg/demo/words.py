@@ -1,0 +1,77 @@
+"""Label vectors with a bounded memory, and words that a click on a pixel is compared with."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from lseg.data.labels import parse_labels
+from lseg.data.shapes import CLASSES
+from lseg.models.lseg import LSeg
+from lseg.models.text import LabelEncoder, LabelTable, TextSource
+from lseg.paths import ASSETS
+
+SHAPE_WORDS = (*CLASSES, "background")
+VOCABULARIES = {"tiny": SHAPE_WORDS}
+"""Words of text encoders that do not know the common ones, by `TextConfig.model`."""
+
+
+def vocabulary(model: LSeg) -> list[str]:
+    """What this model's text side knows: a table's names, the shapes, or common nouns."""
+    if isinstance(model.text.source, LabelTable):
+        return list(model.text.source.names)
+    words = VOCABULARIES.get(model.config.text.model)
+    return list(words) if words else parse_labels(ASSETS / "labels" / "common.txt")
+
+
+class RecentPrompts:
+    """A text encoder that remembers the prompts that were used last, and nothing on disk.
+
+    What visitors type is not to fill the memory or the disk of the server. Threads may share it.
+    """
+
+    key: str | None = None
+
+    def __init__(self, source: TextSource, count: int) -> None:
+        """`count` is how many prompts are remembered."""
+        self.templates = source.templates
+        self._source, self._count = source, count
+        self._lock = Lock()
+        self._known: OrderedDict[str, Tensor] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many prompts are remembered."""
+        return len(self._known)
+
+    def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
+        """Unit vectors (n, C); see `TextSource`."""
+        with self._lock:
+            unknown = [prompt for prompt in prompts if prompt not in self._known]
+            if unknown:
+                new = self._source.encode(unknown, device)
+                self._known.update(zip(unknown, new, strict=True))
+            for prompt in prompts:
+                self._known.move_to_end(prompt)
+            found = torch.stack([self._known[prompt] for prompt in prompts])
+            while len(self._known) > self._count:
+                self._known.popitem(last=False)
+        return found
+
+
+class Words:
+    """Labels to vectors for a demo."""
+
+    def __init__(self, model: LSeg, count: int) -> None:
+        """Encodes the vocabulary; `count` is how many other prompts are remembered."""
+        self.vocabulary = vocabulary(model)
+        self.vectors = model.encode_labels(self.vocabulary)
+        self._model = model
+        self._prompts = RecentPrompts(model.text.source, count)
+
+    def encode(self, labels: Sequence[str]) -> Tensor:
+        """As `LSeg.encode_labels`."""
+        config = self._model.config
+        encoder = LabelEncoder(config.text, config.embed_dim, self._prompts)
+        return encoder.encode(labels, self._model.device)

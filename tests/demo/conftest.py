@@ -1,0 +1,67 @@
+"""The demo over the embedded model, served by this process; a browser where there is one."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lseg
+from lseg.data.shapes import CLASSES, draw
+
+pytest.importorskip("gradio", reason="the extra `demo` is not installed")
+
+from lseg.demo.limits import Limits
+from lseg.demo.server import running
+from lseg.demo.service import Service
+
+ABOUT = "The embedded model <b>knows</b> shapes."
+LIMITS = Limits(upload_bytes=2**20, pixels=1_000_000, cache_bytes=6 * 2**20, shown_side=200)
+
+
+@pytest.fixture(scope="session")
+def model():
+    return lseg.load_model("tiny")
+
+
+@pytest.fixture(scope="session")
+def service(model, cache_folder):
+    return Service(model, LIMITS)
+
+
+@pytest.fixture(scope="session")
+def url(service):
+    with running(service, ABOUT) as url:
+        yield url
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """Writes a picture of shapes, of this seed and size: its path, and labels that are in it."""
+
+    def write(seed, size=128, suffix="png"):
+        image, mask = draw(np.random.default_rng([seed]), size, CLASSES, min_objects=3)
+        path = tmp_path / f"shapes{seed}.{suffix}"
+        Image.fromarray(image.transpose(1, 2, 0)).save(path)
+        return path, [CLASSES[index - 1] for index in np.unique(mask) if index]
+
+    return write
+
+
+@pytest.fixture(scope="module")  # while it is open, this thread has an event loop
+def browser():
+    """A Chromium of the system; CI_BROWSER=1 makes its absence an error."""
+    demanded = os.environ.get("CI_BROWSER") == "1"
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None and not demanded:
+        pytest.skip("no chromium here (CI_BROWSER=1 demands one)")
+    if not demanded:
+        pytest.importorskip("playwright")
+    from playwright.sync_api import sync_playwright
+
+    flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(flags))
+        yield browser
+        browser.close()

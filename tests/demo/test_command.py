@@ -1,0 +1,62 @@
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from lseg.cli import main
+from lseg.commands.demo import about
+
+
+def test_lseg_demo_serves_until_it_is_interrupted(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lseg", "demo", "--max-upload", "3"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        line = process.stdout.readline()
+        url = re.search(r"serving tiny at (http://127\.0\.0\.1:\d+/)", line).group(1)
+        with urllib.request.urlopen(url, timeout=30) as page:
+            assert b"LSeg" in page.read()
+        assert [folder.name[:10] for folder in tmp_path.iterdir()] == ["lseg-demo-"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_an_error_of_one_line(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["demo", "--port", str(port)]) == 2
+    error = capsys.readouterr().err
+    assert f"cannot listen at 127.0.0.1, port {port}" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--max-upload", "--max-megapixels", "--cache", "--max-queue"])
+def test_limits_of_nothing_are_refused(option, capsys):
+    assert main(["demo", option, "0"]) == 2
+    assert "must be 1 or more" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_is_none(tmp_path, capsys):
+    assert main(["demo", "--checkpoint", str(tmp_path)]) == 2
+    assert "has no config.json" in capsys.readouterr().err
+
+
+def test_the_embedded_model_says_what_it_knows(model):
+    assert "shapes world" in about("tiny", model)
+    assert "not photographs" in about("tiny", model)
