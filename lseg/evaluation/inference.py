@@ -62,10 +62,15 @@ def resize_short_side(image: Tensor, size: int) -> Tensor:
     network needs 32 pixels either way, a very narrow picture is stretched to that.
     """
     height, width = image.shape[-2:]
+    new = resized(height, width, size)
+    return image if new == (height, width) else TF.resize(image, list(new), antialias=True)
+
+
+def resized(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width that `resize_short_side` makes of a picture."""
     short, long = min(height, width), max(height, width)
     factor = min(size / short, MAX_ASPECT * size / long) if size else 1.0
-    new = [max(32, round(height * factor)), max(32, round(width * factor))]
-    return image if new == [height, width] else TF.resize(image, new, antialias=True)
+    return max(32, round(height * factor)), max(32, round(width * factor))
 
 
 @torch.inference_mode()

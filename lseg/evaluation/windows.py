@@ -36,9 +36,7 @@ class Windows:
     def rows(self, start: int, stop: int) -> Tensor:
         """(1, N, stop - start, W)."""
         needed = [
-            index
-            for index, top in enumerate(self.tops)
-            if top < stop and top + self.height > start
+            index for index, top in enumerate(self.tops) if top < stop and top + self.height > start
         ]
         self._shown = {index: tiles for index, tiles in self._shown.items() if index in needed}
         with torch.inference_mode():
