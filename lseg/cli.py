@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=text, add_help=False)
     _add_predict(commands)
     _add_embed(commands)
+    _add_query(commands)
     _add_evaluate(commands)
     _add_depth(commands)
     _add_convert(commands)
@@ -63,24 +64,69 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--labels",
         help='labels between commas ("sky,road|street,other"), or a text file with one a line',
     )  # fmt: skip
-    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    _add_inference(parser)
+    parser.add_argument(
+        "--format", default="files", choices=["files", "coco"],
+        help="files: label map, overlay and JSON of each picture (default); coco: one COCO "
+        "instances file for all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--without-other", action="store_true", help="no COCO annotations of other and background"
+    )
     parser.set_defaults(handler=_predict)
 
 
 def _add_embed(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("embed", help="pixel embeddings of pictures, as files")
     _add_images(parser)
-    parser.add_argument("--format", default="npy", choices=["npy", "safetensors", "pt"])
-    parser.add_argument("--dtype", default="float16", choices=["float16", "float32"])
-    parser.add_argument("--raw", action="store_true", help="keep the embeddings' own norms")
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
-    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    add = parser.add_argument
+    add("--preset", choices=["openscene", "feature3dgs", "vlmaps"], help="what these read")
+    add("--format", choices=["npy", "safetensors", "pt"], help="default npy")
+    add("--dtype", choices=["float16", "float32"], help="default float16")
+    add("--layout", choices=["CHW", "HWC", "NCHW"], help="order of the axes; default CHW")
+    add("--output-size", metavar="SIZE", help="network (default), picture, or HEIGHTxWIDTH")
+    add("--stride", type=_whole, help="or pixels of the network's input to an embedding")
+    add("--raw", dest="normalize", action="store_false", help="keep the embeddings' own norms")
+    add("--normalize", action="store_true", help="unit vectors (default)")
+    parser.set_defaults(normalize=None)
+    add("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    add("--long-side", type=_whole, help="longer side instead")
+    add("--scales", type=float, nargs="+", help="factors on that size to average over")
+    add("--flip", action=argparse.BooleanOptionalAction, help="average with the mirrored picture")
+    add("--window", type=_whole, help="sliding window in pixels, for large pictures; 0: none")
+    add("--pca", metavar="K|FILE", help="reduce to K principal components, or to those of a file")
+    add(
+        "--pca-pictures", type=_whole, default=64, metavar="N",
+        help="pictures to learn them from, spread over the run; default 64, 0: all",
+    )  # fmt: skip
     parser.set_defaults(handler=_embed)
 
 
+def _add_query(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("query", help="label maps from files of embeddings")
+    parser.add_argument(
+        "embeddings", nargs="+", metavar="EMBEDDINGS", help="files, folders or patterns"
+    )
+    parser.add_argument("--labels", required=True, help="as for predict")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the results")
+    parser.add_argument("--text-table", metavar="FILE", help="instead of the model's text encoder")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="where the pictures are, for the overlays"
+    )
+    parser.set_defaults(handler=_query)
+
+
+def _add_inference(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
+    parser.add_argument("--window", type=_whole, help="sliding window of this size in pixels")
+
+
 def _add_images(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, folders or patterns")
+    parser.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="pictures, folders, patterns, or a list (.txt)"
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder for the results")
     _add_model(parser)
 
@@ -108,10 +154,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     _add_data_set(parser)
     _add_model(parser)
     parser.add_argument("--split", default="val", help="list of pictures; default val")
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
-    parser.add_argument("--size", type=_whole, help="shorter side that the network sees; 0: as is")
-    parser.add_argument("--window", type=_whole, help="sliding window of this size in pixels")
+    _add_inference(parser)
     parser.add_argument("--workers", type=_whole, default=1, help="processes that read pictures")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the figures")
     parser.set_defaults(handler=_evaluate)
@@ -186,9 +229,15 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _embed(options: argparse.Namespace) -> None:
-    from lseg.commands.pictures import embed
+    from lseg.commands.embed import embed
 
     embed(options)
+
+
+def _query(options: argparse.Namespace) -> None:
+    from lseg.commands.query import query
+
+    query(options)
 
 
 def _depth(options: argparse.Namespace) -> None:

@@ -6,8 +6,8 @@ batch and number of labels are free. Nothing of this project is needed to run th
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental import _config
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config
 from torch.nn import functional as F
 
 from lseg.models.embeddings import AffineMap, PixelEmbeddings, doubled_norms, exact, merge
@@ -63,9 +63,7 @@ class ImageSide(nn.Module):
         # A matrix product for each picture: a convolution would be tied to more than one label.
         text = self.scale * F.normalize(label_vectors, dim=-1).expand(pixels.shape[0], -1, -1)
         kernels = embeddings.kernels(text)
-        short = F.conv2d(
-            embeddings.features, self.short_weight[:, :, None, None], self.short_bias
-        )
+        short = F.conv2d(embeddings.features, self.short_weight[:, :, None, None], self.short_bias)
         dots = double(dot_products(embeddings.features, kernels))
         logits = self.block(dots / doubled_norms(short))
         return upsample(logits, padded.shape[-2:])[..., :height, :width]

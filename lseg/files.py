@@ -2,8 +2,9 @@
 
 import json
 import os
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,16 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def clear_partials(folder: Path, stems: Collection[str]) -> None:
+    """Deletes what killed runs left of files with these stems; nobody else may be writing them."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial(\..*)?", path.name)
+        if found and found[1] in stems:
+            path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

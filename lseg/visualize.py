@@ -58,8 +58,12 @@ def overlay(
     Returns:
         (H, W, 3) uint8.
     """
-    mixed = (1 - opacity) * image + opacity * colour_map(label_map, colours)
-    return np.round(mixed).astype(np.uint8)
+    mixed = np.empty_like(image)
+    for start in range(0, len(image), 64):  # the floats of a whole picture take much memory
+        rows = slice(start, start + 64)
+        shown = opacity * colour_map(label_map[rows], colours)
+        mixed[rows] = np.round((1 - opacity) * image[rows] + shown)
+    return mixed
 
 
 def with_legend(

@@ -13,6 +13,7 @@ from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.models.text import LabelEncoder
 from lseg.paths import resolve_data_path
+from lseg.sharding import local_index
 
 NetworkT = TypeVar("NetworkT", bound=Network)
 
@@ -28,21 +29,26 @@ def model_from(options: argparse.Namespace, kind: type[NetworkT]) -> NetworkT:
     """
     model = kind.from_pretrained(options.checkpoint, device_from(options.device))
     if isinstance(model, LSeg) and options.text_table is not None:
-        path = resolve_data_path(options.text_table)
-        text = read_text_config(path) if path.is_dir() else TextConfig(table=options.text_table)
-        model.text = LabelEncoder(text, model.config.embed_dim)
+        model.text = LabelEncoder(text_from(options.text_table), model.config.embed_dim)
     accelerate(model, options.precision, options.compile)
     return model
 
 
+def text_from(table: str) -> TextConfig:
+    """What `--text-table` names: a table, or a folder that `lseg convert` made of a CLIP."""
+    path = resolve_data_path(table)
+    return read_text_config(path) if path.is_dir() else TextConfig(table=table)
+
+
 def device_from(name: str) -> torch.device:
-    """A device by name; `auto` is the accelerator, if there is one.
+    """A device by name; `auto` is the accelerator, if there is one: under torchrun, one each.
 
     Raises:
         ConfigError: If it does not exist here.
     """
     if name == "auto":
-        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return torch.device("cpu") if found is None else torch.device(found.type, local_index())
     try:
         torch.empty(0, device=name)
         return torch.device(name)

@@ -16,6 +16,8 @@ from lseg.errors import ImageError
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Which files of a folder are taken for pictures."""
 
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
+
 # What Pillow's decoders raise on damaged files.
 _DECODING = (
     OSError,
@@ -73,10 +75,11 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
     """Return the pictures that files, folders and glob patterns name: sorted, each once.
 
     Of a folder the files with a suffix of `IMAGE_SUFFIXES` are taken, without those of its
-    subfolders (`folder/**` reaches them).
+    subfolders (`folder/**` reaches them). A text file (`.txt`) names a picture a line, relative to
+    its own folder.
 
     Raises:
-        ImageError: If a file is missing, or a folder or a pattern holds no picture.
+        ImageError: If a file is missing or a video, or a folder or a pattern holds no picture.
     """
     if isinstance(sources, str | Path):
         sources = [sources]
@@ -84,7 +87,7 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
     for source in sources:
         path = Path(source).expanduser()
         if path.is_file():  # before the pattern: "[1].jpg" may be a name
-            found.add(path)
+            found.update(_listed(path) if path.suffix.lower() == ".txt" else [path])
             continue
         if path.is_dir():
             candidates = list(path.iterdir())
@@ -103,7 +106,26 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
         found.update(pictures)
     if not found:
         raise ImageError("no picture given: name files, folders or patterns such as photos/*.jpg")
+    for path in found:
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            raise ImageError(
+                f"{path} is a video: extract its frames first, for instance with "
+                f"ffmpeg -i {path.name} frames/%06d.png"
+            )
     return sorted(found)
+
+
+def _listed(path: Path) -> list[Path]:
+    """Return the pictures that a text file names, a line each."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(f"{path} cannot be read as a list of pictures: {error}") from error
+    pictures = [path.parent / line.strip() for line in lines if line.strip()]
+    for number, picture in enumerate(pictures, start=1):
+        if not picture.is_file():
+            raise ImageError(f"{path}, picture {number}: there is no file {picture}")
+    return pictures
 
 
 def _open(path: Path) -> Image.Image:

@@ -10,8 +10,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from lseg.errors import ConfigError
+from lseg.evaluation.windows import Windows, window_starts
 from lseg.models.lseg import LSeg
-from lseg.models.maps import Average, Maps, Mirrored, Mosaic, Resized, Tile, whole
+from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, whole
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,22 @@ def resize_short_side(image: Tensor, size: int) -> Tensor:
     network needs 32 pixels either way, a very narrow picture is stretched to that.
     """
     height, width = image.shape[-2:]
+    new = resized(height, width, size)
+    return image if new == (height, width) else TF.resize(image, list(new), antialias=True)
+
+
+def resized(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width that `resize_short_side` makes of a picture."""
     short, long = min(height, width), max(height, width)
     factor = min(size / short, MAX_ASPECT * size / long) if size else 1.0
-    new = [max(32, round(height * factor)), max(32, round(width * factor))]
-    return image if new == [height, width] else TF.resize(image, new, antialias=True)
+    return max(32, round(height * factor)), max(32, round(width * factor))
 
 
 @torch.inference_mode()
 def image_maps(model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE) -> Maps:
     """Logits of a picture at its own size, averaged over scales and flips; see `Maps`.
 
-    The network runs now; logits are computed when rows of them are asked for.
+    The network runs now, or with windows when rows are asked for; logits are computed then.
 
     Args:
         model: In eval mode.
@@ -88,11 +94,10 @@ def image_maps(model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig
     image = image.to(model.device, non_blocking=True)
     found: list[Maps] = []
     for view in views(image, short, config):
-        pixels = model.normalize(view.image[None])
         maps: Maps = (
-            model.logits(pixels, text)
+            model.logits(model.normalize(view.image[None]), text)
             if config.window is None
-            else sliding_maps(model, pixels, text, config.window, config.stride)
+            else sliding_maps(model, view.image[None], text, config.window, config.stride)
         )
         found.append(Resized(Mirrored(maps) if view.mirrored else maps, (height, width)))
     return found[0] if len(found) == 1 else Average(found)
@@ -105,15 +110,14 @@ def image_logits(
     return whole(image_maps(model, image, text, config))[0]
 
 
-@torch.inference_mode()
 def sliding_maps(
     model: LSeg, pixels: Tensor, text: Tensor, window: int, stride: float, batch: int = 4
-) -> Mosaic:
-    """Logits from overlapping square windows, averaged where they overlap; see `Maps`.
+) -> Windows:
+    """Logits from overlapping square windows, averaged where they overlap; see `Windows`.
 
     Args:
         model: In eval mode.
-        pixels: (1, 3, H, W), normalised.
+        pixels: (1, 3, H, W), normalised; or uint8, normalised here window by window.
         text: (N, C) label vectors.
         window: Side of the windows in pixels. The last ones of a row and a column end at the
             picture's edge, so that only a picture smaller than a window is seen smaller.
@@ -121,24 +125,19 @@ def sliding_maps(
         batch: How many windows the network sees at once.
     """
     height, width = pixels.shape[-2:]
-    corners = [
-        (top, left)
-        for top in window_starts(height, window, stride)
-        for left in window_starts(width, window, stride)
-    ]
-    tiles = []
-    for first in range(0, len(corners), batch):
-        some = corners[first : first + batch]
-        parts = [pixels[..., top : top + window, left : left + window] for top, left in some]
-        logits = model.logits(torch.cat(parts), text)
-        tiles += [Tile(*corner, logits.picture(index)) for index, corner in enumerate(some)]
-    return Mosaic(tiles, (height, width))
+    tops, lefts = (window_starts(length, window, stride) for length in (height, width))
 
+    def show(index: int) -> list[Tile]:
+        top, tiles = tops[index], []
+        for first in range(0, len(lefts), batch):
+            some = lefts[first : first + batch]
+            parts = [pixels[..., top : top + window, left : left + window] for left in some]
+            seen = torch.cat(parts)
+            logits = model.logits(seen if seen.is_floating_point() else model.normalize(seen), text)
+            tiles += [Tile(top, left, logits.picture(each)) for each, left in enumerate(some)]
+        return tiles
 
-def window_starts(length: int, window: int, stride: float) -> list[int]:
-    """First pixels of windows that cover `length` pixels, the last flush with the end."""
-    last = max(length - window, 0)
-    return [*range(0, last, max(1, int(window * stride))), last]
+    return Windows(tops, min(window, height), (height, width), len(text), show)
 
 
 class View(NamedTuple):

@@ -184,6 +184,13 @@ def whole(maps: Maps) -> Tensor:
     return maps.rows(0, maps.size[0])
 
 
+class TopLabels(NamedTuple):
+    """The k best labels of every pixel, best first: indices and logits, (B, k, H, W) each."""
+
+    indices: Tensor
+    logits: Tensor
+
+
 def label_map(maps: Maps) -> Tensor:
     """Index of the best label at every pixel, (B, H, W) int64; the first one of equals.
 
@@ -193,18 +200,17 @@ def label_map(maps: Maps) -> Tensor:
     return top_labels(maps, 1).indices[:, 0]
 
 
-class TopLabels(NamedTuple):
-    """The k best labels of every pixel, best first: indices and logits, (B, k, H, W) each."""
-
-    indices: Tensor
-    logits: Tensor
-
-
 def top_labels(maps: Maps, count: int) -> TopLabels:
     """The `count` best labels of every pixel (all, if there are fewer), strip by strip."""
-    parts = maps.split(LABELS_AT_ONCE)
-    found = [_top_of_strip(parts, strip, count) for strip in strips(parts[0])]
+    found = top_strips(maps, count)
     return TopLabels(*(torch.cat(tensors, dim=2) for tensors in zip(*found, strict=True)))
+
+
+def top_strips(maps: Maps, count: int) -> Iterator[TopLabels]:
+    """`top_labels`, strip after strip from the top, for those who keep them in another form."""
+    parts = maps.split(LABELS_AT_ONCE)
+    for strip in strips(parts[0]):
+        yield _top_of_strip(parts, strip, count)
 
 
 def _top_of_strip(parts: Sequence[Maps], strip: tuple[int, int], count: int) -> TopLabels:

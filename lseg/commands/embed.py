@@ -1,0 +1,241 @@
+"""`lseg embed`: files of pixel embeddings."""
+
+import argparse
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from lseg.commands.model import model_from
+from lseg.commands.output import output_folder
+from lseg.commands.pictures import refuse_overwriting, unique_stems
+from lseg.data.images import list_images
+from lseg.data.prefetch import Picture, prefetch, read_picture
+from lseg.embedding.config import PRESETS, EmbedConfig, Preset, StrideGrid, parse_grid
+from lseg.embedding.files import new_embeddings
+from lseg.embedding.pca import PCA, Moments
+from lseg.embedding.sidecar import describe_config, describe_model, describe_picture, made_with
+from lseg.errors import ConfigError
+from lseg.files import clear_partials, whole_file, write_json
+from lseg.models.lseg import LSeg
+from lseg.report import versions
+from lseg.segmenter import Segmenter
+from lseg.sharding import Shard, add_up, together, wait_for_all
+
+BASIS = "pca.safetensors"
+SAMPLES = 8192
+"""How many embeddings of a picture principal components are learnt from, at most."""
+
+
+def embed(options: argparse.Namespace) -> None:
+    """Writes `<stem>.<format>` and `<stem>.json` for every picture but finished ones."""
+    images = unique_stems(list_images(options.images))
+    out = output_folder(options.out)
+    preset = preset_from(options)
+    refuse_overwriting(images, [f"{preset.tail}.{preset.format}", ".json"], out)
+    model = model_from(options, LSeg)
+    segmenter = Segmenter(model, preset.config.size)
+    config = replace(preset.config, size=segmenter.size)
+    if config.long_side is not None:
+        config = replace(config, size=None)
+    shard = Shard.of_process()
+    settings = {
+        "format": preset.format,
+        "checkpoint": str(options.checkpoint),
+        "preset": options.preset,
+        "precision": options.precision,
+        "compiled": options.compile,
+        **describe_model(model),
+        **describe_config(config),
+        "pca": None,
+        "versions": versions(),
+    }
+    clear_partials(out, {path.stem + preset.tail for path in shard.take(images)})
+    clear_partials(out, {path.stem for path in shard.take(images)})
+    pca = None
+    if options.pca is not None:
+        with together(shard):
+            pca = basis_for(options, segmenter, images, config, settings, shard)
+        settings["pca"] = describe_basis(pca, out / BASIS)
+    job = Job(segmenter, config, pca, settings, out, f"{preset.tail}.{preset.format}")
+    done = run(job, shard.take(images), show=shard.first)
+    if shard.first:
+        share = f" ({done} done here)" if shard.world > 1 else ""
+        print(f"embeddings of {len(images)} picture(s) in {out}{share}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with each picture.
+
+    Attributes:
+        segmenter: Runs the network.
+        config: How embeddings are computed.
+        pca: Reduces them.
+        settings: What sidecars tell of all pictures.
+        out: Folder of the results.
+        ending: Of the results' names, after the picture's stem.
+    """
+
+    segmenter: Segmenter
+    config: EmbedConfig
+    pca: PCA | None
+    settings: dict[str, Any]
+    out: Path
+    ending: str
+
+    def files(self, path: Path) -> tuple[Path, Path]:
+        """Embeddings and sidecar of a picture."""
+        return self.out / f"{path.stem}{self.ending}", self.out / f"{path.stem}.json"
+
+    def finished(self, path: Path) -> bool:
+        """Whether a picture's files are there, made of this very picture in this very way."""
+        file, sidecar = self.files(path)
+        return file.is_file() and made_with(sidecar, {**self.settings, **source_of(path)})
+
+    def write(self, path: Path, picture: Picture) -> None:
+        """Makes a picture's files; the sidecar comes last, so that it vouches for the other."""
+        file, sidecar = self.files(path)
+        sidecar.unlink(missing_ok=True)
+        result = self.segmenter.embed_rows(picture, self.config, self.pca)
+        dtype, layout = self.config.dtype, self.config.layout
+        with new_embeddings(file, result.shape, dtype, layout) as array:
+            for start, rows in result.strips():
+                array.put(start, rows.cpu().numpy())
+        write_json(
+            sidecar,
+            {**source_of(path), "file": file.name, **describe_picture(result), **self.settings},
+        )
+
+
+def run(job: Job, images: Sequence[Path], show: bool) -> int:
+    """Does what is not finished; returns how many pictures that were."""
+    left = [path for path in images if not job.finished(path)]
+    read = partial(read_picture, pin=job.segmenter.model.device.type == "cuda")
+    hidden = len(images) < 2 or not show
+    with tqdm(
+        total=len(images), initial=len(images) - len(left), unit="image", disable=hidden
+    ) as progress:
+        for path, picture in prefetch(left, read):
+            job.write(path, picture)
+            progress.update()
+    return len(left)
+
+
+def source_of(path: Path) -> dict[str, Any]:
+    """What sidecars tell of a picture's file."""
+    return {"source": path.name, "source_bytes": path.stat().st_size}
+
+
+def preset_from(options: argparse.Namespace) -> Preset:
+    """The preset that is named, or none, changed by every option that was given.
+
+    Raises:
+        ConfigError: If options contradict each other.
+    """
+    preset = PRESETS[options.preset] if options.preset else Preset(EmbedConfig(), "npy", "", "")
+    changes: dict[str, object] = {
+        name: value
+        for name, value in (
+            ("size", options.size),
+            ("long_side", options.long_side),
+            ("scales", options.scales and tuple(options.scales)),
+            ("flip", options.flip),
+            ("window", options.window or None),
+            ("dtype", options.dtype),
+            ("layout", options.layout),
+            ("normalize", options.normalize),
+            ("grid", options.output_size and parse_grid(options.output_size)),
+            ("grid", options.stride and StrideGrid(options.stride)),
+        )
+        if value is not None
+    }
+    if options.size is not None and options.long_side is not None:
+        raise ConfigError("--size and --long-side exclude each other: give one of them")
+    if options.output_size is not None and options.stride is not None:
+        raise ConfigError("--output-size and --stride exclude each other: give one of them")
+    if options.size is not None:
+        changes["long_side"] = None
+    if options.window == 0:
+        changes["window"] = None
+    changed = preset.given(changes)
+    return replace(changed, format=options.format or preset.format)
+
+
+def basis_for(
+    options: argparse.Namespace,
+    segmenter: Segmenter,
+    images: Sequence[Path],
+    config: EmbedConfig,
+    settings: dict[str, Any],
+    shard: Shard,
+) -> PCA:
+    """The basis of `--pca`: from a file, from this folder's earlier run, or learnt now.
+
+    It lies in the folder of the results, with a JSON beside it.
+    """
+    width = segmenter.model.config.embed_dim
+    basis, sidecar = options.out / BASIS, options.out / f"{BASIS}.json"
+    if shard.first:
+        clear_partials(options.out, {basis.stem, sidecar.stem})
+    if not options.pca.isdecimal():
+        pca = PCA.load(options.pca, width)
+        given = Path(options.pca)
+        if shard.first and given.resolve() != basis.resolve():
+            with whole_file(basis) as partial_file:
+                shutil.copyfile(given, partial_file)
+        wait_for_all()
+        return pca
+    count = int(options.pca)
+    if not 1 <= count <= width:
+        raise ConfigError(f"--pca {count}: the model has {width} channels, give 1 to {width}")
+    wanted = {**settings, "components": count, "pictures": options.pca_pictures}
+    known = basis.is_file() and made_with(sidecar, wanted)
+    wait_for_all()  # before anyone changes what the others look at
+    if not known:
+        learn(segmenter, images, config, count, options.pca_pictures, shard, basis)
+        if shard.first:
+            write_json(sidecar, wanted)
+        wait_for_all()
+    return PCA.load(basis, width)
+
+
+def learn(
+    segmenter: Segmenter,
+    images: Sequence[Path],
+    config: EmbedConfig,
+    count: int,
+    pictures: int,
+    shard: Shard,
+    basis: Path,
+) -> None:
+    """Learns `count` components from `pictures` pictures (0: all), evenly over the run."""
+    step = max(1, len(images) // pictures) if pictures else 1
+    chosen = images[::step][: pictures or None]
+    moments = Moments(segmenter.model.config.embed_dim)
+    read = partial(read_picture, pin=segmenter.model.device.type == "cuda")
+    share = shard.take(chosen)
+    bar = tqdm(share, desc="PCA", unit="image", disable=len(share) < 2 or not shard.first)
+    for _, picture in prefetch(bar, read):
+        result = segmenter.embed_rows(picture, config)
+        every = max(1, result.maps.size[0] * result.maps.size[1] // SAMPLES)
+        for _, rows in result.strips():
+            moments.add(rows.flatten(1)[:, ::every].T)
+    add_up(moments.values)
+    if shard.first:
+        moments.basis(count).save(basis)
+
+
+def describe_basis(pca: PCA, file: Path) -> dict[str, Any]:
+    """What sidecars tell of a reduction."""
+    return {
+        "file": file.name,
+        "components": len(pca.components),
+        "explained_variance": pca.explained,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+    }

@@ -1,0 +1,181 @@
+"""What is written beside a file of embeddings: how it was made, enough to ask it for labels."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lseg.config import TextConfig
+from lseg.embedding.config import EmbedConfig, Padding, Size
+from lseg.embedding.rows import EmbeddedPicture
+from lseg.errors import DataError
+from lseg.models.lseg import LSeg
+from lseg.models.regularization import SpatialBlock
+from lseg.models.text import LabelEncoder
+
+
+def describe_model(model: LSeg) -> dict[str, Any]:
+    """What of a model is needed to compare its embeddings with labels, and to tell it apart."""
+    text = model.text.config
+    return {
+        "weights": fingerprint(model),
+        "embed_dim": model.config.embed_dim,
+        "logit_scale": model.config.logit_scale,
+        "spatial_block": _describe_block(model.spatial_block, model.config.block_activation),
+        "text": {
+            "model": text.model,
+            "pretrained": text.pretrained,
+            "table": text.table,
+            "templates": list(text.templates),
+            "tower": None if model.text.tower is None else str(model.text.tower),
+        },
+        "preprocessing": model.config.to_dict()["preprocessing"],
+    }
+
+
+def describe_config(config: EmbedConfig) -> dict[str, Any]:
+    """How embeddings were asked for."""
+    return {
+        "size": config.size,
+        "long_side": config.long_side,
+        "scales": list(config.scales),
+        "flip": config.flip,
+        "window": config.window,
+        "window_stride": config.stride,
+        "output_size": str(config.grid),
+        "normalized": config.normalize,
+        "dtype": config.dtype,
+        "layout": config.layout,
+    }
+
+
+def describe_picture(picture: EmbeddedPicture) -> dict[str, Any]:
+    """Shape and sizes: of the array, the picture, and the network's input, padded if it matters."""
+    return {
+        "shape": list(picture.shape),
+        "image": list(picture.sizes.picture),
+        "network_input": list(picture.sizes.network),
+        "padding": None if picture.padding is None else picture.padding._asdict(),
+    }
+
+
+def made_with(sidecar: Path, settings: dict[str, Any]) -> bool:
+    """Whether a sidecar tells of embeddings that were made with these settings."""
+    try:
+        told = json.loads(sidecar.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and all(
+        key in told and told[key] == settings[key] for key in settings
+    )
+
+
+def fingerprint(module: nn.Module) -> str:
+    """A hash of the weights, so that another model in the same place is noticed."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        if type(value) is Tensor:  # and no quantised one, which has no plain bytes
+            plain = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(plain.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What `query` needs of a sidecar.
+
+    Attributes:
+        text: Source of the label vectors.
+        tower: File with the weights of the text tower, where they came with the network.
+        embed_dim: Width C of the embeddings before a reduction.
+        logit_scale: Factor of the cosine.
+        block: Spatial block, or the identity.
+        normalized: Whether embeddings were divided by their norms.
+        layout: Order of the axes.
+        source: File name of the picture.
+        image: Its height and width.
+        network_input: Height and width of what the network saw at scale 1.
+        padding: Of the network, where the embeddings are one pass of it.
+        pca: File name of the basis, in the same folder.
+    """
+
+    text: TextConfig
+    tower: str | None
+    embed_dim: int
+    logit_scale: float
+    block: nn.Module
+    normalized: bool
+    layout: str
+    source: str
+    image: Size
+    network_input: Size
+    padding: Padding | None
+    pca: str | None
+
+    @classmethod
+    def read(cls, path: Path) -> "Sidecar":
+        """Reads the JSON beside a file of embeddings.
+
+        Raises:
+            DataError: If it is missing, or was not written by `lseg embed`.
+        """
+        try:
+            values = json.loads(path.read_text("utf-8"))
+            text, padding = dict(values["text"]), values["padding"]
+            tower = text.pop("tower")
+            return cls(
+                TextConfig(**{**text, "templates": tuple(text["templates"])}),
+                tower,
+                int(values["embed_dim"]),
+                float(values["logit_scale"]),
+                _build_block(values["spatial_block"]),
+                bool(values["normalized"]),
+                str(values["layout"]),
+                str(values["source"]),
+                _size(values["image"]),
+                _size(values["network_input"]),
+                padding and Padding(_size(padding["input"]), _size(padding["output"])),
+                None if values["pca"] is None else str(values["pca"]["file"]),
+            )
+        except FileNotFoundError:
+            raise DataError(
+                f"there is no {path}: embeddings are asked with the JSON that `lseg embed` "
+                "writes beside them"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} was not written by `lseg embed`: {error!r}") from error
+
+    def label_encoder(self) -> LabelEncoder:
+        """The text side of the model that made the embeddings."""
+        encoder = LabelEncoder(self.text, self.embed_dim)
+        encoder.tower = None if self.tower is None else Path(self.tower)
+        return encoder
+
+
+def _size(values: list[int]) -> Size:
+    height, width = (int(value) for value in values)
+    return height, width
+
+
+def _describe_block(block: nn.Module, activation: str) -> dict[str, Any] | None:
+    if not isinstance(block, SpatialBlock):
+        return None
+    return {
+        "kind": "bottleneck" if block.bottleneck else "depthwise",
+        "depth": block.depth,
+        "activation": activation,
+        "weights": {name: value.tolist() for name, value in block.state_dict().items()},
+    }
+
+
+def _build_block(values: dict[str, Any] | None) -> nn.Module:
+    if values is None:
+        return nn.Identity()
+    block = SpatialBlock(values["kind"], values["depth"], values["activation"])
+    block.load_state_dict({name: torch.tensor(value) for name, value in values["weights"].items()})
+    return block.eval().requires_grad_(False)

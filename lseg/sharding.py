@@ -1,0 +1,71 @@
+"""Several processes, on one machine or many, that share the pictures of a run (torchrun)."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which share of the work is this process's.
+
+    Attributes:
+        rank: From 0; process 0 does what is to be done once.
+        world: Number of processes.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def of_process(cls) -> "Shard":
+        """As torchrun says in the environment; all the work, if nobody does."""
+        return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+    def take(self, items: Sequence[T]) -> Sequence[T]:
+        """This process's items: every `world`-th."""
+        return items[self.rank :: self.world]
+
+    @property
+    def first(self) -> bool:
+        """Whether this is process 0."""
+        return self.rank == 0
+
+
+@contextmanager
+def together(shard: Shard) -> Iterator[None]:
+    """A process group (gloo) for the block, where there is more than one process."""
+    if shard.world == 1:
+        yield
+        return
+    distributed.init_process_group("gloo", timeout=timedelta(days=7))  # the last may be slow
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def wait_for_all() -> None:
+    """Returns when every process of the group has come here."""
+    if distributed.is_initialized():
+        distributed.barrier()
+
+
+def add_up(values: Tensor) -> None:
+    """Replaces a CPU tensor by its sum over the processes."""
+    if distributed.is_initialized():
+        distributed.all_reduce(values)
+
+
+def local_index() -> int:
+    """Which of its machine's accelerators a process takes."""
+    count = torch.accelerator.device_count()
+    return int(os.environ.get("LOCAL_RANK", "0")) % max(1, count)
