@@ -1,5 +1,6 @@
 """Stored embeddings against labels, without the network that made them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from lseg.embedding.pca import PCA
 from lseg.embedding.sidecar import Sidecar
 from lseg.errors import DataError, LabelError
 from lseg.models.embeddings import AffineMap
-from lseg.models.maps import Maps, Resized
+from lseg.models.maps import Maps, Resized, Undivided
 from lseg.models.regularization import halo
 from lseg.segmentation import Segmentation
 
@@ -23,7 +24,7 @@ CHUNK_BYTES = 2**26
 """About how much of the stored array, as float32, is in memory at a time."""
 
 
-class StoredLogits:
+class StoredLogits(Undivided):
     """Logits of labels on the grid of stored embeddings; see `lseg.models.maps.Maps`."""
 
     def __init__(
@@ -80,6 +81,10 @@ class Cropped:
     def rows(self, start: int, stop: int) -> Tensor:
         """See `Maps`."""
         return self.source.rows(start, stop)[..., : self.size[1]]
+
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        return [Cropped(part, self.size) for part in self.source.split(count)]
 
 
 def segment_stored(

@@ -16,7 +16,7 @@ from lseg.evaluation.inference import InferenceConfig, resized, views
 from lseg.evaluation.windows import Windows, window_starts
 from lseg.models.embeddings import PixelEmbeddings, no_autocast
 from lseg.models.lseg import LSeg
-from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, strips
+from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, Undivided, strips
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import row_span
 
@@ -24,7 +24,7 @@ STRIP_BYTES = 2**26
 """About how large the float32 embeddings of a strip are."""
 
 
-class EmbeddingMaps:
+class EmbeddingMaps(Undivided):
     """Embeddings at half resolution as maps, one a channel; see `lseg.models.maps.Maps`."""
 
     def __init__(self, embeddings: PixelEmbeddings, size: Size) -> None:

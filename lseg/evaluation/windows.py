@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from lseg.models.maps import Mosaic, Tile
+from lseg.models.maps import Mosaic, Tile, Undivided
 
 
 @dataclass
-class Windows:
+class Windows(Undivided):
     """Maps of overlapping windows, averaged where they overlap; see `lseg.models.maps.Maps`.
 
     A row of windows is shown to the network when rows that it covers are first asked for, and is

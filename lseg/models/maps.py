@@ -7,7 +7,7 @@ without being computed, and reduced a strip of rows at a time.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -46,6 +46,15 @@ class Maps(Protocol):
     def split(self, count: int) -> "Sequence[Maps]":
         """Maps of up to `count` labels each; itself, where a label's logit needs the others."""
         ...
+
+
+class Undivided:
+    """For maps that compute all labels together, because that is what costs."""
+
+    def split(self, count: int) -> "Sequence[Self]":
+        """Themselves."""
+        del count
+        return [self]
 
 
 class Dense:
@@ -117,8 +126,10 @@ class Average(_Derived):
 
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
-        columns = (source.split(count) for source in self.sources)
-        return [Average(parts) for parts in zip(*columns, strict=True)]
+        parts = [source.split(count) for source in self.sources]
+        if any(len(found) == 1 for found in parts):
+            return [self]
+        return [Average(column) for column in zip(*parts, strict=True)]
 
 
 class Tile(NamedTuple):
@@ -164,10 +175,12 @@ class Mosaic:
 
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
-        columns = (tile.maps.split(count) for tile in self.tiles)
+        parts = [tile.maps.split(count) for tile in self.tiles]
+        if any(len(found) == 1 for found in parts):
+            return [self]
         return [
-            Mosaic([t._replace(maps=m) for t, m in zip(self.tiles, parts, strict=True)], self.size)
-            for parts in zip(*columns, strict=True)
+            Mosaic([t._replace(maps=m) for t, m in zip(self.tiles, column, strict=True)], self.size)
+            for column in zip(*parts, strict=True)
         ]
 
 
