@@ -6,8 +6,8 @@ batch and number of labels are free. Nothing of this project is needed to run th
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental import _config
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config
 from torch.nn import functional as F
 
 from lseg.models.embeddings import AffineMap, PixelEmbeddings, doubled_norms, exact, merge
@@ -63,9 +63,7 @@ class ImageSide(nn.Module):
         # A matrix product for each picture: a convolution would be tied to more than one label.
         text = self.scale * F.normalize(label_vectors, dim=-1).expand(pixels.shape[0], -1, -1)
         kernels = embeddings.kernels(text)
-        short = F.conv2d(
-            embeddings.features, self.short_weight[:, :, None, None], self.short_bias
-        )
+        short = F.conv2d(embeddings.features, self.short_weight[:, :, None, None], self.short_bias)
         dots = double(dot_products(embeddings.features, kernels))
         logits = self.block(dots / doubled_norms(short))
         return upsample(logits, padded.shape[-2:])[..., :height, :width]
@@ -82,12 +80,19 @@ def export_program(model: LSeg) -> ExportedProgram:
     """The image side as a `torch.export` program with free batch, height, width and label count."""
     multiple = model.trunk.multiple
     pixels = torch.zeros(2, 3, 2 * multiple + 5, 3 * multiple + 7)
+    least = smallest_side(model)
     vectors = torch.ones(3, model.config.embed_dim)
     shapes = {
-        PIXELS: {0: Dim("batch"), 2: Dim("height", min=32), 3: Dim("width", min=32)},
+        PIXELS: {0: Dim("batch"), 2: Dim("height", min=least), 3: Dim("width", min=least)},
         LABELS: {0: Dim("labels")},
     }
-    with _config.patch(backed_size_oblivious=True):  # lengths of one are lengths like any other
+    # A length of one is a length like any other.
+    with _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         return torch.export.export(
             ImageSide(model).eval(), (pixels, vectors), dynamic_shapes=shapes, strict=False
         )
+
+
+def smallest_side(model: LSeg) -> int:
+    """Least height and width of an exported program's input: more than one cell of the grid."""
+    return model.trunk.multiple + 1
