@@ -15,27 +15,36 @@ def explained(hub_id: str, request: Callable[[], AnswerT]) -> AnswerT:
         CheckpointError: If the Hub cannot be reached, knows no such repository, or refuses.
     """
     import httpx
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    failures = (
         HfHubHTTPError,
         HFValidationError,
         LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
+        httpx.HTTPError,
+        OSError,
     )
-
     try:
         return request()
-    except RevisionNotFoundError as error:
-        reason, cause = "it has no such revision", error
-    except RepositoryNotFoundError as error:
-        reason, cause = (
-            "there is no such model, or it is private: log in with `hf auth login`",
-            error,
+    except failures as error:
+        reason = _reason(error)
+        raise CheckpointError(f"{hub_id} on the Hugging Face Hub: {reason}") from error
+
+
+def _reason(error: Exception) -> str:
+    import httpx
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "it has no such revision"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "there is no such model, or it is private (log in with `hf auth login`)"
+    unreachable = (
+        errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, httpx.TransportError,
+    )  # fmt: skip
+    if isinstance(error, unreachable):
+        return (
+            "it cannot be reached, or HF_HUB_OFFLINE is set, and no copy is kept here; give a "
+            "model folder instead"
         )
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.TransportError) as error:
-        reason = "it cannot be reached (or HF_HUB_OFFLINE is set), and no copy is kept here: give a folder"
-        cause = error
-    except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError) as error:
-        reason, cause = (str(error).strip() or type(error).__name__).splitlines()[0], error
-    raise CheckpointError(f"{hub_id} on the Hugging Face Hub: {reason}") from cause
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
