@@ -54,10 +54,10 @@ class Handler(BaseHTTPRequestHandler):
         named = revisions | {commit_of(files): files for files in revisions.values()}
         return named[revision] if revision in named else self.missing("Revision")
 
-    def do_HEAD(self):  # noqa: N802
+    def do_HEAD(self):
         self.do_GET()
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         parts = [unquote(part) for part in urlparse(self.path).path.strip("/").split("/")]
         if parts[:2] == ["api", "models"]:
             hub_id, (what, *rest) = "/".join(parts[2:4]), parts[4:] or ["revision"]
@@ -74,6 +74,9 @@ class Handler(BaseHTTPRequestHandler):
             names = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
             self.answer(200, {"id": hub_id, "sha": commit_of(files), "siblings": names})
             return
+        if parts[2:3] != ["resolve"]:
+            self.missing("Entry")
+            return
         hub_id, revision, name = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
         files = self.files(hub_id, revision)
         if files is None:
@@ -85,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{etag}"', "X-Repo-Commit": commit_of(files)}
         self.answer(200, headers=headers, body=files[name])
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = urlparse(self.path).path.strip("/").split("/")
         if parts == ["api", "repos", "create"]:
@@ -94,14 +97,16 @@ class Handler(BaseHTTPRequestHandler):
             hub_id = f"{owner}/{values['name']}"
             self.hub.repositories.setdefault(hub_id, {"main": {}})
             self.answer(200, {"url": f"{self.hub.address}/{hub_id}"})
-        elif parts[4] == "preupload":
+        elif parts == ["api", "validate-yaml"]:
+            self.answer(200, {"errors": [], "warnings": []})
+        elif parts[4:5] == ["preupload"]:
             files = json.loads(body)["files"]
             modes = [
                 {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
                 for file in files
             ]
             self.answer(200, {"files": modes})
-        elif parts[4] == "commit":
+        elif parts[4:5] == ["commit"]:
             hub_id, files = "/".join(parts[2:4]), {}
             for line in body.decode().splitlines():
                 entry = json.loads(line)
