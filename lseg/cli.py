@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_depth(commands)
     _add_convert(commands)
+    _add_export(commands)
     _add_data(commands)
     _add_demo(commands)
     return parser
@@ -191,6 +192,18 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(handler=_convert)
 
 
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("export", help="the image side as ONNX or torch.export program")
+    parser.add_argument(
+        "--checkpoint", default="tiny", metavar="MODEL",
+        help="model folder, Hub id, .ckpt of a training, or 'tiny' (the embedded model, default)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE", help="ends in .onnx or .pt2"
+    )
+    parser.set_defaults(handler=_export)
+
+
 def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("data", help="verify a data set")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -250,6 +263,12 @@ def _convert(options: argparse.Namespace) -> None:
     from lseg.commands.conversion import convert
 
     convert(options)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from lseg.commands.export import export
+
+    export(options)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

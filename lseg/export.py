@@ -80,12 +80,19 @@ def export_program(model: LSeg) -> ExportedProgram:
     """The image side as a `torch.export` program with free batch, height, width and label count."""
     multiple = model.trunk.multiple
     pixels = torch.zeros(2, 3, 2 * multiple + 5, 3 * multiple + 7)
+    least = smallest_side(model)
     vectors = torch.ones(3, model.config.embed_dim)
     shapes = {
-        PIXELS: {0: Dim("batch"), 2: Dim("height", min=32), 3: Dim("width", min=32)},
+        PIXELS: {0: Dim("batch"), 2: Dim("height", min=least), 3: Dim("width", min=least)},
         LABELS: {0: Dim("labels")},
     }
-    with _config.patch(backed_size_oblivious=True):  # lengths of one are lengths like any other
+    # A length of one is a length like any other.
+    with _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         return torch.export.export(
             ImageSide(model).eval(), (pixels, vectors), dynamic_shapes=shapes, strict=False
         )
+
+
+def smallest_side(model: LSeg) -> int:
+    """Least height and width of an exported program's input: more than one cell of the grid."""
+    return model.trunk.multiple + 1

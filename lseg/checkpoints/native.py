@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lseg.config import NetworkConfig, TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import whole_file, write_json
+from lseg.hub_errors import explained
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.models.registry import ARCHITECTURES, architecture_name, build_network
@@ -99,19 +100,27 @@ def read_text_config(folder: Path) -> TextConfig:
     return TextConfig(values["model"], str(folder / TEXT_FILE))
 
 
-def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu") -> Network:
+def load_model(
+    source: str | os.PathLike[str],
+    device: str | torch.device = "cpu",
+    revision: str | None = None,
+) -> Network:
     """A trained network in eval mode, float32: an `LSeg`, a `DPTDepth` or a `DPTSegmentation`.
 
     Args:
         source: A native folder, a Hugging Face Hub id, a Lightning checkpoint of this project, or
             `tiny` for the embedded model.
         device: Where to put the weights.
+        revision: Branch, tag or commit of a Hub id.
 
     Raises:
         CheckpointError: If there is nothing to load there, or it is of another kind, truncated, or
             does not fit its own configuration.
     """
     path = Path(source)
+    local = str(source) == "tiny" or path.exists()
+    if revision is not None and local:
+        raise CheckpointError(f"{source} is no Hub id: a revision, {revision!r}, is for those")
     if str(source) == "tiny":
         model = _load_folder(ASSETS / "tiny_lseg")
     elif path.is_dir():
@@ -119,7 +128,7 @@ def load_model(source: str | os.PathLike[str], device: str | torch.device = "cpu
     elif path.is_file():
         model = _load_lightning(path)
     elif _is_hub_id(str(source)):
-        model = _load_folder(_download(str(source)))
+        model = _load_folder(_download(str(source), revision))
     else:
         raise CheckpointError(f"{source}: no such file or folder; a checkpoint is {ACCEPTED}")
     return model.to(device).eval()
@@ -264,14 +273,11 @@ def _is_hub_id(source: str) -> bool:
     return len(parts) == 2 and all(parts) and not source.startswith((".", "~"))
 
 
-def _download(hub_id: str) -> Path:
+def _download(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors"]))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CheckpointError(
-            f"{hub_id}: no such file or folder here, and not to be had from the Hub ({reason})"
-        ) from error
+    wanted = ["*.json", "*.safetensors"]
+    return explained(
+        hub_id,
+        lambda: Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted)),
+    )

@@ -1,7 +1,8 @@
 """What all networks here have in common: a configuration, preprocessing, loading and saving."""
 
 import os
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,10 @@ class Network(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, source: str | os.PathLike[str], device: str | torch.device = "cpu"
+        cls,
+        source: str | os.PathLike[str],
+        device: str | torch.device = "cpu",
+        revision: str | None = None,
     ) -> Self:
         """Loads a native folder, a Hub id, a Lightning checkpoint or `tiny`; see `load_model`.
 
@@ -46,7 +50,7 @@ class Network(nn.Module):
         from lseg.checkpoints.native import load_model  # the layer above: only at call time
         from lseg.errors import CheckpointError
 
-        model = load_model(source, device)
+        model = load_model(source, device, revision)
         if not isinstance(model, cls):
             raise CheckpointError(f"{source} is a {type(model).__name__}, not a {cls.__name__}")
         return model
@@ -56,3 +60,19 @@ class Network(nn.Module):
         from lseg.checkpoints.native import save_model  # the layer above: only at call time
 
         save_model(self, folder)
+
+    def push_to_hub(
+        self,
+        hub_id: str,
+        *,
+        figures: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        licence: str | None = None,
+        private: bool = False,
+        revision: str | None = None,
+    ) -> str:
+        """Uploads the model with a card of its figures; see `lseg.checkpoints.hub.push_to_hub`."""
+        from lseg.checkpoints.hub import push_to_hub  # the layer above: only at call time
+
+        return push_to_hub(
+            self, hub_id, figures=figures, licence=licence, private=private, revision=revision
+        )

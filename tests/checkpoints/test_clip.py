@@ -162,3 +162,22 @@ def test_open_clip_files_of_the_whole_model_still_load_as_such(clip, tmp_path):
         wanted = clip.encode_text(open_clip.get_tokenizer(NAME)(LABELS), normalize=True)
     found = OpenClipText(NAME, str(path)).encode(LABELS, torch.device("cpu"))
     torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("custom", [True, False])
+def test_a_text_tower_that_is_a_module_of_its_own(clip, tmp_path, custom):
+    """As open_clip saves it with --force-custom-text, or always (SigLIP's architecture)."""
+    name = f"{NAME}-custom" if custom else NAME
+    if custom:
+        folder = tmp_path / "more"
+        folder.mkdir()
+        (folder / f"{name}.json").write_text(json.dumps({**CONFIG, "custom_text": True}))
+        open_clip.add_model_config(folder)
+    separate = open_clip.create_model(name, force_custom_text=True).eval()
+    path = save(separate.state_dict(), tmp_path, "checkpoint")
+    convert(path, tmp_path / "text", ConvertOptions(clip_model=name))
+    found = OpenClipText(name, None, tmp_path / "text" / TEXT_FILE)
+    vectors = found.encode(LABELS, torch.device("cpu"))
+    with torch.no_grad():
+        wanted = separate.encode_text(open_clip.get_tokenizer(name)(LABELS), normalize=True)
+    assert (vectors - wanted).abs().max() < 1e-6

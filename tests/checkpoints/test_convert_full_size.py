@@ -39,16 +39,41 @@ def original():
     return weights
 
 
+def memory(what):
+    """`VmRSS` (now) or `VmHWM` (the most so far) of this process, in bytes."""
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if what in x)
+    return 1024 * int(line.split()[1])
+
+
 @pytest.fixture(scope="module")
-def folder(original, tmp_path_factory):
+def peak():
+    """How much memory the conversion took, over the size of the file."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def folder(original, peak, tmp_path_factory):
     """The file of the authors and its conversion, removed in the end: they are large."""
     place = tmp_path_factory.mktemp("full")
+    file = place / "demo.ckpt"
     options = argparse.Namespace(backbone="clip_vitb32_384", path=Path("data"))
-    checkpoint = {"epoch": 3, "state_dict": original, "hyper_parameters": options}
-    torch.save(checkpoint, place / "demo.ckpt")
-    convert(place / "demo.ckpt", place / "out")
+    torch.save({"epoch": 3, "state_dict": original, "hyper_parameters": options}, file)
+    measured = Path("/proc/self/clear_refs").exists()
+    if measured:
+        Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again
+        before = memory("VmRSS")
+    convert(file, place / "out")
+    if measured:
+        peak["ratio"] = (memory("VmHWM") - before) / file.stat().st_size
     yield place / "out"
     shutil.rmtree(place)
+
+
+@needs_manifests
+def test_no_weight_is_in_memory_twice(folder, peak):
+    if not peak:
+        pytest.skip("this system does not tell a process how much memory it took")
+    assert peak["ratio"] < 1.2  # weights of the file are mapped, and written from there
 
 
 @needs_manifests
