@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("answers"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    client = Client(options.url, verbose=False)
+    client = Client(options.url, verbose=False, httpx_kwargs={"timeout": 120})
     picture = handle_file(options.picture)  # uploaded; the server fetches no URLs
 
     label_map, overlay, answer = client.predict(

@@ -2,11 +2,13 @@
 
 import argparse
 import threading
+from pathlib import Path
 
 from lseg.commands.model import model_from
 from lseg.demo.limits import Limits
 from lseg.errors import ConfigError
 from lseg.models.lseg import LSeg
+from lseg.models.text import LabelTable
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -36,7 +38,12 @@ def demo(options: argparse.Namespace) -> None:
 
 
 def about(checkpoint: str, model: LSeg) -> str:
-    """A line on what the model is and knows, for the page."""
+    """A line on what the model is and knows, for the page; no path of the server is in it."""
     if model.config.description:
         return model.config.description
-    return f"Model: {checkpoint}. Labels are free text."
+    known = (
+        f"It knows the {len(model.text.source.names)} labels of a table, and no others."
+        if isinstance(model.text.source, LabelTable)
+        else "Labels are free text."
+    )
+    return f"Model: {'/'.join(Path(checkpoint).parts[-2:])}. {known}"

@@ -83,7 +83,7 @@ def add_api(service: Service) -> None:
         [picture, labels, other, opacity],
         [label_map, overlay, answer],
         api_name="segment",
-        concurrency_id="answers",
+        concurrency_id="api",
         preprocess=False,
     )
     embed.click(
@@ -91,7 +91,7 @@ def add_api(service: Service) -> None:
         [picture, height, width, dtype, normalize],
         embeddings,
         api_name="embed",
-        concurrency_id="answers",
+        concurrency_id="api",
         preprocess=False,
     )
 

@@ -17,9 +17,10 @@ class Limits:
         prompts: How many different label names are remembered.
         cache_bytes: Encoded pictures that are kept, all users together.
         queue: Questions that wait; more are turned away.
-        concurrency: Questions that are answered at once.
+        concurrency: Questions that are answered at once, of the page and of the API each.
         shown_side: Longer side, in pixels, of what the page shows.
         embedding_side: Longest side of the pixel embeddings that the API gives.
+        embedding_aspect: How much longer than wide they may be at the network's own size.
     """
 
     upload_bytes: int = 20 * 2**20
@@ -32,6 +33,7 @@ class Limits:
     concurrency: int = 4
     shown_side: int = 1024
     embedding_side: int = 480
+    embedding_aspect: int = 3
 
     def __post_init__(self) -> None:
         """Refuses values out of range."""

@@ -113,7 +113,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
             preprocess=False,
             trigger_mode="always_last",
             show_progress="minimal",
-            concurrency_id="answers",
+            concurrency_id="page",
             api_visibility="private",
         )
         for listen, handler in ((view.heat, events.heat), (view.pixel, events.pixel)):
@@ -124,7 +124,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                 preprocess=False,
                 trigger_mode="always_last",
                 show_progress="hidden",
-                concurrency_id="answers",
+                concurrency_id="page",
                 api_visibility="private",
             )
         opacity.change(None, opacity, None, js=OPACITY)
@@ -140,7 +140,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                 [file, view],
                 preprocess=False,
                 show_progress="hidden",
-                concurrency_id="answers",
+                concurrency_id="page",
                 api_visibility="private",
             ).then(None, file, None, js=DOWNLOAD)
     return page

@@ -134,6 +134,11 @@ class Service:
                 f"size, or both from 1 to {most}"
             )
         image = decode(read_upload(path, self.limits), self.limits)
+        aspect = max(image.size) / min(image.size)
+        if size == (0, 0) and aspect > self.limits.embedding_aspect:
+            raise ConfigError(
+                f"the picture is {aspect:.0f} times as long as wide: give height and width"
+            )
         with self._network:
             return self.segmenter.embed(image, size if any(size) else None, dtype, normalize)
 

@@ -18,9 +18,14 @@ from lseg.segmenter import Segmenter
 CLIENTS = 20
 
 
+def patient(url):
+    """A client for a busy machine: the default gives up after five seconds."""
+    return Client(url, verbose=False, httpx_kwargs={"timeout": 120})
+
+
 @pytest.fixture(scope="module")
 def client(url):
-    return Client(url, verbose=False)
+    return patient(url)
 
 
 def test_segment_gives_map_overlay_shares_and_masks(client, model, shapes):
@@ -87,7 +92,7 @@ def test_twenty_clients_at_once_each_get_their_own_answer(url, model, service, s
     ]
 
     def visit(number):
-        client = Client(url, verbose=False)
+        client = patient(url)
         return [
             client.predict(
                 handle_file(pictures[number][0]), ",".join(labels), True, 0.5, api_name="/segment"

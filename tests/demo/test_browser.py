@@ -197,6 +197,10 @@ def test_mistakes_are_told_and_labels_are_only_text(visit, url, shapes, tmp_path
     tab.say("red circle")
     tab.upload(broken)
     tab.told(re.compile("cannot be decoded|damaged"))
+    tab.page.get_by_label("Remove Image").click()
+    tab.page.locator("#viewer .message").wait_for(state="hidden")
+    tab.page.locator("#save-map").click()
+    tab.told("No picture yet")
     tab.page.reload()
     tab.answered()
     large = tmp_path / "large.png"

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -5,11 +6,16 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 
 import pytest
+from safetensors.torch import save_file
 
 from lseg.cli import main
 from lseg.commands.demo import about
+from lseg.config import TextConfig
+from lseg.models.lseg import LSeg
+from lseg.models.text import LabelEncoder
 
 
 def test_lseg_demo_serves_until_it_is_interrupted(tmp_path):
@@ -60,3 +66,14 @@ def test_a_checkpoint_that_is_none(tmp_path, capsys):
 def test_the_embedded_model_says_what_it_knows(model):
     assert "shapes world" in about("tiny", model)
     assert "not photographs" in about("tiny", model)
+
+
+def test_other_models_are_named_without_their_folder(tmp_path, model):
+    names = ["red circle", "blue star"]
+    table = tmp_path / "table.safetensors"
+    save_file({"embeddings": model.encode_labels(names)}, table, {"labels": json.dumps(names)})
+    config = replace(model.config, description="")
+    other = LSeg(config)
+    assert about("/home/me/runs/mine/model", other) == "Model: mine/model. Labels are free text."
+    other.text = LabelEncoder(TextConfig(table=str(table)), config.embed_dim)
+    assert "the 2 labels of a table" in about("user/model", other)

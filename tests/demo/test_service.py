@@ -84,6 +84,13 @@ def test_embeddings_are_those_of_a_segmenter(model, service, shapes):
         service.embed(str(path), (0, 0), "object", True)
 
 
+def test_a_long_strip_needs_a_size(service, tmp_path):
+    Image.new("RGB", (400, 40)).save(tmp_path / "strip.png")
+    with pytest.raises(ConfigError, match="10 times as long as wide"):
+        service.embed(str(tmp_path / "strip.png"), (0, 0), "float16", True)
+    assert service.embed(str(tmp_path / "strip.png"), (4, 40), "float16", True).shape[1:] == (4, 40)
+
+
 def test_prompts_are_forgotten_and_nothing_is_written(model, cache_folder):
     files = set(cache_folder.rglob("*"))
     prompts = RecentPrompts(model.text.source, 3)
