@@ -1,4 +1,4 @@
-"""The shapes world as a few-shot benchmark: four folds of nine classes, pictures drawn on the fly."""
+"""The shapes world as a few-shot benchmark: four folds of nine classes, drawn on the fly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PART_SEED = {Part.TRAIN: 1, Part.TEST: 2}
 class ShapesSource:
     """A `MaskSource` of drawn pictures.
 
-    Training pictures show seen classes alone. Test pictures show all 36, as real photographs do, and
+    Training pictures show seen classes alone. Test pictures show all 36, as photographs would, and
     are asked for the held-out ones. A class is an entry where it covers at least `VISIBLE` of the
     picture.
     """
