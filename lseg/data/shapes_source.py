@@ -10,7 +10,7 @@ from numpy.random import default_rng
 from PIL import Image
 
 from lseg.data.shapes import CLASSES, NUM_FOLDS, Drawing, draw, fold_classes, seen_classes
-from lseg.data.sources import BACKGROUND, Entry, Folds, Part, classes_by_picture
+from lseg.data.sources import BACKGROUND, Entry, Folds, MaskSource, Part, classes_by_picture
 from lseg.errors import ConfigError
 
 VISIBLE = 0.005
@@ -126,3 +126,27 @@ class ShapesSource:
         rng = default_rng([self.seed, _PART_SEED[self.part], 0, index])
         self._last = (index, draw(rng, self.size, self.drawn))
         return self._last[1]
+
+
+class ShapesBenchmark:
+    """The four folds of the shapes world, as a `Benchmark`."""
+
+    folds = SHAPES_FOLDS
+
+    def __init__(
+        self, train_length: int = 3000, test_length: int = 1000, size: int = 128, seed: int = 0
+    ) -> None:
+        """Describe the pictures of all folds.
+
+        Args:
+            train_length: Number of training pictures of a fold.
+            test_length: Number of test pictures of a fold.
+            size: Side of a picture in pixels, 32 or more.
+            seed: Distinguishes series of pictures; 0 or more.
+        """
+        self.length = {Part.TRAIN: train_length, Part.TEST: test_length}
+        self.size, self.seed = size, seed
+
+    def open(self, fold: int, part: Part) -> MaskSource:
+        """Return the pictures of a fold's part."""
+        return ShapesSource(fold, part, self.length[part], self.size, self.seed)
