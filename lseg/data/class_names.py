@@ -6,13 +6,13 @@ spelling where both have the class.
 
 from collections.abc import Mapping
 
-PASCAL = (
+PASCAL: tuple[str, ...] = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
     "tvmonitor",
 )  # fmt: skip
 
-COCO = (
+COCO: tuple[str, ...] = (
     "person", "bicycle", "car", "motorbike", "aeroplane", "bus", "train", "truck", "boat",
     "trafficlight", "firehydrant", "stopsign", "parkingmeter", "bench", "bird", "cat", "dog",
     "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella",
@@ -26,7 +26,7 @@ COCO = (
 )  # fmt: skip
 
 # Of 91 numbers these 80 are used; in this order they are the classes of COCO-20i.
-COCO_IDS = tuple(
+COCO_IDS: tuple[int, ...] = tuple(
     number for number in range(1, 91)
     if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 )  # fmt: skip

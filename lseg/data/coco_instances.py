@@ -81,7 +81,9 @@ class Instances:
                     runs = coco.frPyObjects(runs, height, width)
                 mask[coco.decode(runs).astype(bool)] = instance.class_index
         except Exception as error:  # pycocotools raises nearly anything
-            raise DataError(f"{self.path}: an outline in {name} cannot be drawn: {error}") from error
+            raise DataError(
+                f"{self.path}: an outline in {name} cannot be drawn: {error}"
+            ) from error
         return mask
 
     def _instance(self, entry: dict[str, Any]) -> _Instance:

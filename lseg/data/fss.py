@@ -51,7 +51,7 @@ class FssTree:
             missing = [name for name in self.classes if not (self.root / name).is_dir()]
             if missing:
                 raise DataError(
-                    f"{len(missing)} of the {len(self.classes)} classes of {path} have no folder in "
+                    f"{len(missing)} of {len(self.classes)} classes of {path} have no folder in "
                     f"{self.root}, such as {missing[0]!r}. Expected: {self.layout}"
                 )
         self.offset = _OFFSETS[part]
@@ -79,13 +79,13 @@ class FssTree:
             for path in sorted((self.root / name).glob("*.jpg"))
         ]
 
-    def lines(self, part: Part) -> list[Line]:
+    def lines(self) -> list[Line]:
         """The list: every picture once, asked for its folder's class.
 
         Raises:
             DataError: If there is no picture.
         """
-        lines = [Line(stem, self._indices[stem.split("/")[0]]) for stem in self.stems(part)]
+        lines = [Line(stem, self._indices[stem.split("/")[0]]) for stem in self.stems(Part.TEST)]
         if not lines:
             raise DataError(f"no picture in {self.root}. Expected: {self.layout}")
         return lines

@@ -113,7 +113,7 @@ class _RefusedError(Exception):
 
 
 class _Containers(pickle.Unpickler):
-    """Builds dictionaries, lists, tuples, sets, strings, bytes and numbers, which need no import."""
+    """Builds containers, strings, bytes and numbers, which need no import."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
         raise _RefusedError(f"{module}.{name}")
