@@ -10,6 +10,9 @@ from lseg.errors import LSegError
 
 Handler = Callable[[argparse.Namespace], None]
 
+BENCHMARK_FOLDERS = ["pascal5i", "coco20i", "fss1000"]
+BENCHMARKS = [*BENCHMARK_FOLDERS, "shapes", "pairs"]
+
 TRAINING = {
     "fit": "train a network (Lightning; --config FILE, --help for every option)",
     "validate": "figures of a checkpoint on the validation sets of a configuration",
@@ -50,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_embed(commands)
     _add_query(commands)
     _add_evaluate(commands)
+    _add_fewshot(commands)
     _add_depth(commands)
     _add_convert(commands)
     _add_export(commands)
@@ -161,6 +165,35 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(handler=_evaluate)
 
 
+def _add_fewshot(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("fewshot", help="zero-shot and few-shot benchmarks")
+    parser.add_argument("--benchmark", required=True, choices=BENCHMARKS)
+    parser.add_argument("--fold", default="all", metavar="K|all", help="fold from 0; default all")
+    parser.add_argument("--data-root", metavar="DIR", help="folder of the benchmark")
+    parser.add_argument("--splits", metavar="DIR", help="split lists (pascal/, coco/, fss/)")
+    parser.add_argument("--shots", type=_whole, default=0, help="supports an episode; default 0")
+    parser.add_argument("--episodes", type=_whole, metavar="N", help="the first N of a fold only")
+    parser.add_argument("--seed", type=_whole, default=0, help="of the episodes; default 0")
+    parser.add_argument("--label-file", type=Path, metavar="FILE", help="one label a class, a line")
+    parser.add_argument("--prompts", metavar="FILE.json", help="class name -> label to ask for")
+    parser.add_argument(
+        "--natural-names", action="store_true",
+        help="'potted plant' for pottedplant; default the original's spelling",
+    )  # fmt: skip
+    parser.add_argument("--background-label", default="others", help="label of the rest: others")
+    parser.add_argument("--visual-weight", type=float, help="share of supports against text, 0-1")
+    parser.add_argument("--size", type=_whole, help="side of the pictures; default the protocol's")
+    parser.add_argument("--split", default="val", help="test list of a pairs folder; default val")
+    parser.add_argument("--ignore-index", type=_whole, default=255, help="of a pairs folder")
+    _add_model(parser)
+    parser.add_argument("--devices", type=_whole, default=1, help="processes; default 1")
+    parser.add_argument("--batch-size", type=_whole, default=4, help="episodes at a time")
+    parser.add_argument("--workers", type=_whole, default=1, help="processes that read pictures")
+    parser.add_argument("--save-pictures", type=_whole, default=0, metavar="N", help="of each fold")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the figures")
+    parser.set_defaults(handler=_fewshot)
+
+
 def _add_depth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("depth", help="depth maps of pictures, by a DPT depth network")
     _add_images(parser)
@@ -208,8 +241,9 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = commands.add_parser("data", help="verify a data set")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser("check", help="report what is missing or corrupt")
-    _add_data_set(check)
-    check.add_argument("--split", nargs="+", default=["train", "val"])
+    _add_data_set(check, BENCHMARK_FOLDERS)
+    check.add_argument("--split", nargs="+", help="lists to check, such as val; default all")
+    check.add_argument("--splits", metavar="DIR", help="split lists (pascal/, coco/, fss/)")
     check.set_defaults(handler=_data_check)
 
 
@@ -228,9 +262,9 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.set_defaults(handler=_demo)
 
 
-def _add_data_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", required=True, choices=["pairs"], help="kind of the data set")
-    parser.add_argument("--data-root", required=True, help="its folder")
+def _add_data_set(parser: argparse.ArgumentParser, more: Sequence[str] = ()) -> None:
+    parser.add_argument("--dataset", required=True, choices=["pairs", *more], help="its kind")
+    parser.add_argument("--data-root", "--root", required=True, help="its folder")
     parser.add_argument("--prompts", metavar="FILE.json", help="class name -> label to ask for")
     parser.add_argument("--ignore-index", type=_whole, default=255, help="mask value left out")
 
@@ -277,7 +311,18 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate(options)
 
 
+def _fewshot(options: argparse.Namespace) -> None:
+    from lseg.commands.fewshot import fewshot
+
+    fewshot(options)
+
+
 def _data_check(options: argparse.Namespace) -> None:
+    if options.dataset in BENCHMARK_FOLDERS:
+        from lseg.commands.benchmark_check import check as check_benchmark
+
+        check_benchmark(options)
+        return
     from lseg.commands.datasets import check
 
     check(options)

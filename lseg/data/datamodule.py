@@ -127,6 +127,11 @@ class SegmentationDataModule(LightningDataModule):
         """Mask value that counts neither in losses nor in metrics."""
         return self._train_data.ignore_index
 
+    @property
+    def first_counted_label(self) -> int:
+        """Label from which on mIoU is averaged; 0 counts all."""
+        return 0
+
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return the loader of shuffled, full batches.
 

@@ -14,7 +14,7 @@ class Scores(NamedTuple):
     """What a confusion matrix says.
 
     Attributes:
-        miou: Mean IoU over the classes that occur in truth or prediction, in [0, 1].
+        miou: Mean IoU over the counted classes that occur in truth or prediction, in [0, 1].
         pixel_accuracy: Share of labelled pixels that are right, in [0, 1].
         iou: (N,) IoU of each class in [0, 1]; NaN where it occurs in neither.
     """
@@ -24,14 +24,17 @@ class Scores(NamedTuple):
     iou: Tensor
 
 
-def scores_from_confusion(confusion: Tensor) -> Scores:
-    """Scores of a confusion matrix (N, N): rows are truth, columns prediction, in pixels."""
+def scores_from_confusion(confusion: Tensor, first: int = 0) -> Scores:
+    """Scores of a confusion matrix (N, N): rows are truth, columns prediction, in pixels.
+
+    mIoU is the mean over classes from `first` on: 1 leaves out a background at 0.
+    """
     confusion = confusion.double()
     right = confusion.diagonal()
     union = confusion.sum(0) + confusion.sum(1) - right
     iou = right / union  # 0 / 0 is NaN: the class occurs nowhere
     return Scores(
-        miou=iou.nanmean().item(),
+        miou=iou[first:].nanmean().item(),
         pixel_accuracy=(right.sum() / confusion.sum()).item(),
         iou=iou,
     )
@@ -44,8 +47,9 @@ class SegmentationMetric(MulticlassConfusionMatrix):
     `ignore_index` do not count.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int | None = 255) -> None:
-        """`num_classes` is the number of labels."""
+    def __init__(self, num_classes: int, ignore_index: int | None = 255, first: int = 0) -> None:
+        """`num_classes` is the number of labels; mIoU is the mean over those from `first` on."""
+        self.first = first
         super().__init__(num_classes, ignore_index=ignore_index, validate_args=False)
 
     def update(self, prediction: Tensor, truth: Tensor) -> None:
@@ -59,4 +63,4 @@ class SegmentationMetric(MulticlassConfusionMatrix):
 
     def compute(self) -> Scores:  # type: ignore[override]
         """The scores of everything seen since the last `reset`."""
-        return scores_from_confusion(torch.as_tensor(super().compute()))
+        return scores_from_confusion(torch.as_tensor(super().compute()), self.first)

@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lseg.checkpoints.native import load_model, save_model
 from lseg.data.datamodule import SegmentationDataModule
+from lseg.training.configs import with_bases
 from lseg.training.module import LSegModule
 from lseg.training.pictures import ValidationPictures
 from lseg.training.result import Result
@@ -85,7 +86,11 @@ def main(command: str, arguments: list[str]) -> None:
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
         lambda record: "Tip:" not in record.getMessage()
     )
-    sys.argv = ["lseg", command, *arguments]  # Lightning's parser reads it, and usage names it
+    sys.argv = [
+        "lseg",
+        command,
+        *with_bases(arguments),
+    ]  # Lightning's parser reads it, and usage names it
     TrainingCLI(
         LSegModule,
         SegmentationDataModule,

@@ -18,6 +18,7 @@ from lseg.models.acceleration import computes_bf16
 from lseg.models.loss import balancing_weights, mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
 from lseg.models.maps import label_map
+from lseg.training.asked import asked_labels, asked_rows, asked_text
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
 
 Batch = dict[str, Tensor]
@@ -26,8 +27,9 @@ Batch = dict[str, Tensor]
 class LSegModule(LightningModule):
     """Per-pixel cross-entropy between logits and masks; only the image encoder learns.
 
-    Label vectors are encoded once, before the first step. Validation pools IoU over the pictures of
-    each validation set, and logs the mean over the sets of a group as `val/<group>/miou`.
+    Label vectors are encoded once, before the first step; a batch may ask each picture for labels of
+    its own (see `lseg.training.asked`). Validation pools IoU over the pictures of each validation
+    set, and logs the mean over the sets of a group as `val/<group>/miou`.
     """
 
     def __init__(
@@ -126,13 +128,17 @@ class LSegModule(LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
-        pixels, mask = self.net.normalize(batch["image"]), batch["mask"]
-        options = (self.data.ignore_index, self.label_smoothing, self.class_weights)
+        pixels, ignore = self.net.normalize(batch["image"]), self.data.ignore_index
+        text = asked_text(self.train_text, batch)
+        options = (ignore, self.label_smoothing, self.class_weights)
         if self.loss_stride == 1:
-            loss = strip_cross_entropy(self.net.logits(pixels, self.train_text), mask, *options)
+            mask = asked_rows(batch["mask"], batch, ignore)
+            logits = self.net.logits(pixels, text)
+            loss = strip_cross_entropy(logits, mask, *options)
         else:
-            logits = self.net.coarse_logits(pixels, self.train_text)
-            loss = mean_cross_entropy(logits, sample_mask(mask, logits.shape[-2:]), *options)
+            coarse = self.net.coarse_logits(pixels, text)
+            mask = asked_rows(sample_mask(batch["mask"], coarse.shape[-2:]), batch, ignore)
+            loss = mean_cross_entropy(coarse, mask, *options)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -176,14 +182,16 @@ class LSegModule(LightningModule):
 
     def _start_evaluation(self, sets: list[tuple[str, list[str]]]) -> None:
         self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]
-        ignore = self.data.ignore_index
+        ignore, first = self.data.ignore_index, self.data.first_counted_label
         self.metrics = {
-            name: SegmentationMetric(len(labels), ignore).to(self.device) for name, labels in sets
+            name: SegmentationMetric(len(labels), ignore, first).to(self.device)
+            for name, labels in sets
         }
 
     def _count(self, batch: Batch, index: int) -> Tensor:
         pixels = self.net.normalize(batch["image"])
-        prediction = label_map(self.net.logits(pixels, self.eval_text[index]))
+        rows = label_map(self.net.logits(pixels, asked_text(self.eval_text[index], batch)))
+        prediction = asked_labels(rows, batch)
         list(self.metrics.values())[index].update(prediction, batch["mask"])
         return prediction
 

@@ -1,0 +1,92 @@
+"""Configurations that build on others: `base: [FILE, ...]` in a YAML, so that parts are shared.
+
+Bases are looked up beside the file that names them, and may have bases themselves. What comes
+later wins, the file's own values last: mappings are merged key by key, anything else is replaced.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from lseg.errors import ConfigError
+
+Values = dict[str, Any]
+
+BASE = "base"
+_FLAGS = ("--config", "-c")
+
+
+def with_bases(arguments: Sequence[str]) -> list[str]:
+    """Command-line arguments with every `--config FILE` that has bases replaced by the merged YAML.
+
+    Raises:
+        ConfigError: If a base is missing, no mapping, no YAML, or leads back to itself.
+    """
+    expanded: list[str] = []
+    for position, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if equals and flag in _FLAGS:
+            expanded.append(f"{flag}={_merged_text(value)}")
+        elif position > 0 and arguments[position - 1] in _FLAGS:
+            expanded.append(_merged_text(argument))
+        else:
+            expanded.append(argument)
+    return expanded
+
+
+def read_config(file: Path) -> Values:
+    """The values of a configuration with those of its bases.
+
+    Raises:
+        ConfigError: As `with_bases`.
+    """
+    return _read(file, ())
+
+
+def merge(first: Values, second: Values) -> Values:
+    """The values of both, the second's where both have one."""
+    merged = dict(first)
+    for key, value in second.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _merged_text(value: str) -> str:
+    """The YAML of a file with bases; the name itself of any other, which the parser then reads."""
+    file = Path(value)
+    if "\n" in value or not file.is_file() or BASE not in _load(file):
+        return value
+    return yaml.safe_dump(read_config(file), sort_keys=False)
+
+
+def _read(file: Path, above: tuple[Path, ...]) -> Values:
+    place = file.resolve()
+    if place in above:
+        chain = " -> ".join(path.name for path in (*above, place))
+        raise ConfigError(f"{file}: its bases lead back to itself ({chain}); leave one out")
+    own = _load(file)
+    names = own.pop(BASE, [])
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{file}: base is {names!r}; give the name of a file, or a list of names")
+    values: Values = {}
+    for name in names:
+        values = merge(values, _read(file.parent / name, (*above, place)))
+    return merge(values, own)
+
+
+def _load(file: Path) -> Values:
+    try:
+        values = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"the configuration {file} cannot be read: {reason}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file} holds no mapping of names to values")
+    return values
