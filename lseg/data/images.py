@@ -29,7 +29,9 @@ _DECODING = (
 )
 
 
-def load_image(source: str | os.PathLike[str] | Image.Image | np.ndarray) -> Image.Image:
+def load_image(
+    source: str | os.PathLike[str] | Image.Image | np.ndarray, upright: bool = True
+) -> Image.Image:
     """Return a picture as 8-bit RGB, turned as its EXIF orientation says.
 
     Palettes and greyscale become RGB, transparency is laid over white, and 16-bit greyscale is
@@ -37,17 +39,19 @@ def load_image(source: str | os.PathLike[str] | Image.Image | np.ndarray) -> Ima
 
     Args:
         source: A path, a PIL image, or an (H, W, 3) uint8 array in RGB order.
+        upright: Heed the EXIF orientation; benchmarks' masks lie over the pixels as stored.
 
     Raises:
         ImageError: If the file is missing, unreadable or truncated, or the array is of another
             type or shape.
     """
+    turn = _upright if upright else _as_stored
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        return _to_rgb(_upright(_decoded(source, "the picture")), "the picture")
+        return _to_rgb(turn(_decoded(source, "the picture")), "the picture")
     if isinstance(source, str | os.PathLike):
-        return _to_rgb(_upright(_open(Path(source))), str(source))
+        return _to_rgb(turn(_open(Path(source))), str(source))
     raise ImageError(
         f"{type(source).__name__} is no picture: give a path, a PIL image, or an (H, W, 3) uint8 "
         "array in RGB order"
@@ -67,6 +71,15 @@ def load_mask(path: str | Path) -> np.ndarray:
             "P) that holds class indices. Colour-coded masks must be turned into indices first"
         )
     return np.array(mask)
+
+
+def load_grey(path: str | Path) -> np.ndarray:
+    """Return an image as grey levels, (H, W) uint8; colours by ITU-R 601 luma, as Pillow does.
+
+    Raises:
+        ImageError: If the file is missing or unreadable.
+    """
+    return np.array(_open(Path(path)).convert("L"))
 
 
 def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -138,6 +151,11 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except _DECODING:
         return image
+
+
+def _as_stored(image: Image.Image) -> Image.Image:
+    """Return the picture as it is."""
+    return image
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -131,11 +131,15 @@ class PairsDataset(Dataset[dict[str, Tensor]]):
                 f"{pair.image} is {image.width}x{image.height} (width x height) but its mask "
                 f"{pair.mask} is {width}x{height}; both must agree"
             )
-        self._check_values(mask, pair.mask)
+        self.check_values(mask, pair.mask)
         return functional.pil_to_tensor(image), torch.from_numpy(mask)
 
-    def _check_values(self, mask: np.ndarray, path: Path) -> None:
-        """Raise if a mask has a value that is neither a class nor `ignore_index`."""
+    def check_values(self, mask: np.ndarray, path: Path) -> None:
+        """Raise if a mask has a value that is neither a class nor `ignore_index`.
+
+        Raises:
+            DataError: As it says.
+        """
         wrong = (mask >= len(self.classes)) & (mask != self.ignore_index)
         if wrong.any():
             unknown = np.unique(mask[wrong]).tolist()
