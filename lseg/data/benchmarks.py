@@ -55,7 +55,7 @@ class PascalBenchmark:
         """
         self.root, self.splits = _folders(root, splits)
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`. Training lists are those of the other folds, one after the other."""
         tree = VocTree(self.root)
         held = self.folds.held_out(fold)
@@ -79,7 +79,7 @@ class CocoBenchmark:
         """Name the files; see `PascalBenchmark`. `root` is the folder around COCO2014."""
         self.root, self.splits = _folders(root, splits)
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         tree = CocoTree(self.root)
         asked = self.folds.held_out(fold) if part is Part.TEST else self.folds.seen(fold)
@@ -101,7 +101,7 @@ class FssBenchmark:
         """One fold of all classes of the test list."""
         return Folds.single(len(FssTree(self.root, Part.TEST, self.splits).classes))
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         self.folds.held_out(fold)  # refuses another than 0
         tree = FssTree(self.root, part, self.splits)
@@ -126,7 +126,7 @@ class PairsBenchmark:
         """Four folds over all classes."""
         return Folds.interleaved(len(self._tree(Part.TEST).classes))
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         asked = self.folds.held_out(fold) if part is Part.TEST else self.folds.seen(fold)
         tree = self._tree(part)

@@ -42,15 +42,20 @@ class MaskSource(Protocol):
         offset: The benchmark's number of a class is its index in `classes` plus this; 0 but for
             FSS-1000, where each list has classes of its own (0, 520, 760).
         ignore: Whether `IGNORE` pixels are taken out of the metric. Where not, masks hold none.
-        entries: The list, in its own order; it may name a picture several times. A class in a mask
-            that no entry names for that picture is no error (too small, or of another fold).
     """
 
     name: str
     classes: tuple[str, ...]
     offset: int
     ignore: bool
-    entries: Sequence[Entry]
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The list, in its own order; it may name a picture several times.
+
+        A mask may show classes that no entry names: too small ones, or those of other folds.
+        """
+        ...
 
     def __len__(self) -> int:
         """Return the number of pictures."""

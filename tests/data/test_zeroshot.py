@@ -86,6 +86,6 @@ def test_batches_hold_what_each_picture_is_asked_for():
 
 def test_numbers_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="fold 3"):
-        module(fold=3)
+        module(fold=3).make_train_set()
     with pytest.raises(ConfigError, match="val_items is 0"):
         module(val_items=0)
