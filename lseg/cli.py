@@ -10,6 +10,8 @@ from lseg.errors import LSegError
 
 Handler = Callable[[argparse.Namespace], None]
 
+BENCHMARKS = ["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
+
 TRAINING = {
     "fit": "train a network (Lightning; --config FILE, --help for every option)",
     "validate": "figures of a checkpoint on the validation sets of a configuration",
@@ -49,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_embed(commands)
     _add_evaluate(commands)
+    _add_fewshot(commands)
     _add_depth(commands)
     _add_convert(commands)
     _add_data(commands)
@@ -114,6 +117,35 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--workers", type=_whole, default=1, help="processes that read pictures")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the figures")
     parser.set_defaults(handler=_evaluate)
+
+
+def _add_fewshot(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("fewshot", help="zero-shot and few-shot benchmarks")
+    parser.add_argument("--benchmark", required=True, choices=BENCHMARKS)
+    parser.add_argument("--fold", default="all", metavar="K|all", help="fold from 0; default all")
+    parser.add_argument("--data-root", metavar="DIR", help="folder of the benchmark")
+    parser.add_argument("--splits", metavar="DIR", help="split lists (pascal/, coco/, fss/)")
+    parser.add_argument("--shots", type=_whole, default=0, help="supports an episode; default 0")
+    parser.add_argument("--episodes", type=_whole, metavar="N", help="the first N of a fold only")
+    parser.add_argument("--seed", type=_whole, default=0, help="of the episodes; default 0")
+    parser.add_argument("--label-file", type=Path, metavar="FILE", help="one label a class, a line")
+    parser.add_argument("--prompts", metavar="FILE.json", help="class name -> label to ask for")
+    parser.add_argument(
+        "--natural-names", action="store_true",
+        help="'potted plant' for pottedplant; default the original's spelling",
+    )  # fmt: skip
+    parser.add_argument("--background-label", default="others", help="label of the rest: others")
+    parser.add_argument("--visual-weight", type=float, help="share of supports against text, 0-1")
+    parser.add_argument("--size", type=_whole, help="side of the pictures; default the protocol's")
+    parser.add_argument("--split", default="val", help="test list of a pairs folder; default val")
+    parser.add_argument("--ignore-index", type=_whole, default=255, help="of a pairs folder")
+    _add_model(parser)
+    parser.add_argument("--devices", type=_whole, default=1, help="processes; default 1")
+    parser.add_argument("--batch-size", type=_whole, default=4, help="episodes at a time")
+    parser.add_argument("--workers", type=_whole, default=1, help="processes that read pictures")
+    parser.add_argument("--save-pictures", type=_whole, default=0, metavar="N", help="of each fold")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write the figures")
+    parser.set_defaults(handler=_fewshot)
 
 
 def _add_depth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -191,6 +223,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     from lseg.commands.datasets import evaluate
 
     evaluate(options)
+
+
+def _fewshot(options: argparse.Namespace) -> None:
+    from lseg.commands.fewshot import fewshot
+
+    fewshot(options)
 
 
 def _data_check(options: argparse.Namespace) -> None:

@@ -69,7 +69,7 @@ class Cyclic:
         entries = _entries(source, classes)
         lists = _by_class(entries, classes)
         random = RandomState(seed)
-        found = []
+        found: list[Episode] = []
         for number in range(count or self.count or len(entries)):
             query, index = entries[number % len(entries)]
             supports = _supports(source, random, lists[index], Entry(query, index), shots)
@@ -94,7 +94,7 @@ class Uniform:
         lists = _by_class(_entries(source, classes), classes)
         classes = [index for index in classes if lists[index]]
         random = RandomState(seed)
-        found = []
+        found: list[Episode] = []
         for _ in range(count or self.count):
             index = classes[_choice(random, len(classes))]
             query = lists[index][_choice(random, len(lists[index]))]
@@ -118,7 +118,7 @@ class Sweep:
             for index, pictures in _by_class(entries, classes).items()
         }
         random = RandomState(seed)
-        found = []
+        found: list[Episode] = []
         for query, index in entries:
             if len(found) == count:
                 break

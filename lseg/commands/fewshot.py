@@ -1,0 +1,117 @@
+"""`lseg fewshot`: zero-shot and few-shot benchmarks, on one device or several."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lseg.commands.distributed import run_on_devices
+from lseg.commands.fewshot_run import FewShotJob
+from lseg.commands.output import output_file, output_folder
+from lseg.data.benchmark_labels import LabelChoice
+from lseg.errors import ConfigError
+from lseg.evaluation.fewshot import FewShotConfig, scores_to_json
+from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds
+from lseg.evaluation.prototypes import DEFAULT_WEIGHT
+from lseg.evaluation.published import PUBLISHED, Published
+from lseg.files import write_json
+from lseg.report import percent, print_table, versions
+
+
+def fewshot(options: argparse.Namespace) -> None:
+    """Prints mIoU and FB-IoU of every fold beside published ones, and writes them as JSON."""
+    config = _config(options)
+    labels = LabelChoice(options.label_file, options.prompts, options.natural_names)
+    asked = Asked(_folds(options.fold), options.shots, options.episodes, options.seed, options.size)
+    files = Files(options.data_root, options.splits, options.split, options.ignore_index)
+    out = None if options.out is None else output_file(options.out)
+    pictures = _pictures_folder(options, out)
+    folds = open_folds(TEST_PROTOCOLS[options.benchmark], files, asked, labels.labels)
+    values = {key: value for key, value in vars(options).items() if key != "handler"}
+    job = FewShotJob(argparse.Namespace(**values), folds, config, options.save_pictures, pictures)
+    result = run_on_devices(job, options.devices, options.device)
+    if result is None:  # another process of several tells
+        return
+    figures = scores_to_json(folds, result.scores)
+    _print(options, figures)
+    if pictures is not None:
+        print(f"pictures in {pictures}")
+    if out is not None:
+        details = {
+            "benchmark": options.benchmark,
+            "shots": options.shots,
+            "options": {
+                key: str(value) if isinstance(value, Path) else value
+                for key, value in values.items()
+            },
+            "protocol": {
+                "size": folds[0].data.size,
+                "background": config.background,
+                "visual_weight": config.visual_weight if options.shots else 0.0,
+            },
+            "published": [line._asdict() | {"unverified": sorted(line.unverified)} for line in
+                          PUBLISHED.get(options.benchmark, ())],
+            "network": result.network,
+            "versions": versions(),
+        }  # fmt: skip
+        write_json(out, {**figures, **details})
+        print(f"written to {out}")
+
+
+def _config(options: argparse.Namespace) -> FewShotConfig:
+    weight = DEFAULT_WEIGHT if options.visual_weight is None else options.visual_weight
+    if not 0 <= weight <= 1:
+        raise ConfigError(f"--visual-weight {weight}: give 0 (text alone) to 1 (supports alone)")
+    for name in ("batch_size", "devices"):
+        if getattr(options, name) < 1:
+            raise ConfigError(f"--{name.replace('_', '-')} must be at least 1")
+    return FewShotConfig(
+        options.background_label,
+        weight,
+        batch_size=options.batch_size,
+        workers=options.workers,
+    )
+
+
+def _folds(text: str) -> tuple[int, ...] | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise ConfigError(f"--fold {text}: give a number from 0, or all")
+    return (int(text),)
+
+
+def _pictures_folder(options: argparse.Namespace, out: Path | None) -> Path | None:
+    if options.save_pictures == 0:
+        return None
+    stem = Path("fewshot.json") if out is None else out
+    return output_folder(stem.with_name(f"{stem.stem}_pictures"))
+
+
+def _print(options: argparse.Namespace, figures: dict[str, Any]) -> None:
+    rows = [[name, percent(iou, 1)] for name, iou in figures["per_class"].items()]
+    print_table(f"{options.benchmark}: foreground IoU of each class", ["class", "IoU %"], rows)
+    folds = figures["folds"]
+    columns = [
+        "zero-shot" if options.shots == 0 else f"{options.shots}-shot",
+        *(f"fold {fold['fold']}" for fold in folds),
+        "mIoU",
+        "FB-IoU",
+    ]
+    title = f"{options.checkpoint} on {options.benchmark}"
+    ours = [percent(fold["miou"]) for fold in folds]
+    lines = [["this run", *ours, percent(figures["miou"]), percent(figures["fb_iou"])]]
+    lines.append(["  FB-IoU", *(percent(fold["fb_iou"]) for fold in folds), "", ""])
+    lines.append(["  episodes", *(str(fold["episodes"]) for fold in folds), "", ""])
+    numbers = [fold["fold"] for fold in folds]
+    lines += [_published_row(line, numbers) for line in PUBLISHED.get(options.benchmark, ())]
+    print_table(title, columns, lines)
+    if any(line.unverified for line in PUBLISHED.get(options.benchmark, ())):
+        print("Published rows are zero-shot, the mean of all folds; † not checked at the source.")
+
+
+def _published_row(line: Published, folds: list[int]) -> list[str]:
+    def cell(figure: float | None, key: str) -> str:
+        return percent(figure, 1) + ("†" if key in line.unverified else "")
+
+    by_fold = [cell(line.folds[k] if line.folds else None, f"fold{k}") for k in folds]
+    return [line.method, *by_fold, cell(line.miou, "miou"), cell(line.fb_iou, "fb_iou")]

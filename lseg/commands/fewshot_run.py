@@ -1,0 +1,115 @@
+"""What every process of `lseg fewshot` does: its share of the episodes."""
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lseg.commands.model import model_from
+from lseg.data.queries import Query
+from lseg.evaluation.areas import FewShotScores
+from lseg.evaluation.fewshot import Answer, FewShotConfig, FoldData, Shard, fold_areas, fold_scores
+from lseg.files import whole_file
+from lseg.models.lseg import LSeg
+from lseg.visualize import comparison, label_colours
+
+
+class FewShotResult(NamedTuple):
+    """Scores fold by fold, and the network's configuration."""
+
+    scores: list[FewShotScores]
+    network: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FewShotJob:
+    """A run; the same in every process.
+
+    Attributes:
+        options: Of the command line: which model.
+        folds: Episodes.
+        config: How they are answered.
+        pictures: How many answers of each fold are saved.
+        folder: Where.
+    """
+
+    options: argparse.Namespace
+    folds: list[FoldData]
+    config: FewShotConfig
+    pictures: int
+    folder: Path | None
+
+    def __call__(self, fabric: Fabric) -> FewShotResult:
+        """Answers this process's share, and adds up the areas of all."""
+        torch.set_num_threads(max(1, torch.get_num_threads() // self._neighbours(fabric)))
+        self.options.device = str(fabric.device)
+        model = model_from(self.options, LSeg)
+        shard = Shard(fabric.global_rank, fabric.world_size)
+        scores = []
+        for fold in self.folds:
+            areas = fold_areas(
+                model, fold, self.config, shard, self._progress(fabric, fold), self._saver(fold)
+            )
+            total = fabric.all_reduce(areas, reduce_op="sum")
+            scores.append(fold_scores(fold, torch.as_tensor(total)))
+        return FewShotResult(scores, model.config.to_dict())
+
+    def _neighbours(self, fabric: Fabric) -> int:
+        """Processes that share this machine's cores."""
+        return fabric.world_size if fabric.device.type == "cpu" else 1
+
+    def _progress(
+        self, fabric: Fabric, fold: FoldData
+    ) -> Callable[[Iterable[Query]], Iterable[Query]] | None:
+        if not fabric.is_global_zero:
+            return None
+        share = -(-len(fold.data) // fabric.world_size)
+
+        def shown(batches: Iterable[Query]) -> Iterator[Query]:
+            columns = (
+                TextColumn("fold {task.fields[fold]}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("episodes, time left"),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+                task = progress.add_task("", total=share, fold=fold.fold)
+                for batch in batches:
+                    yield batch
+                    progress.advance(task, len(batch["image"]))
+
+        return shown
+
+    def _saver(self, fold: FoldData) -> Callable[[Answer], None] | None:
+        if self.folder is None:
+            return None
+        folder = self.folder
+
+        def save(answer: Answer) -> None:
+            if answer.number >= self.pictures:
+                return
+            query = fold.data[answer.number]
+            label = fold.labels[fold.classes.index(query["class_index"])]
+            names = [self.config.background, label]
+            name = re.sub(r"\W+", "-", label)
+            file = folder / f"fold{fold.fold}_{answer.number:04d}_{name}.png"
+            picture = comparison(
+                query["image"].permute(1, 2, 0).numpy(),
+                query["mask"].numpy(),
+                answer.prediction.cpu().numpy().astype(np.uint8),
+                names,
+                label_colours(names),
+            )
+            with whole_file(file) as partial:
+                picture.save(partial)
+
+        return save

@@ -1,0 +1,185 @@
+"""Zero-shot and few-shot segmentation by the benchmarks' protocol: `others` against one class."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lseg.data.queries import EpisodeData, Query
+from lseg.evaluation.areas import FewShotScores, episode_areas, scores_from_areas
+from lseg.evaluation.prototypes import DEFAULT_CLUSTERS, DEFAULT_WEIGHT, label_vectors
+from lseg.models.lseg import LSeg
+from lseg.models.maps import label_map
+
+
+@dataclass(frozen=True)
+class FewShotConfig:
+    """How episodes are answered.
+
+    Attributes:
+        background: The label of all that is not the class.
+        visual_weight: Share of the visual prototype where there are supports, in [0, 1].
+        clusters: Background prototypes where there are supports.
+        batch_size: Episodes at a time.
+        workers: Processes that read pictures while the network computes.
+    """
+
+    background: str = "others"
+    visual_weight: float = DEFAULT_WEIGHT
+    clusters: int = DEFAULT_CLUSTERS
+    batch_size: int = 4
+    workers: int = 0
+
+
+class Shard(NamedTuple):
+    """Which of several processes this is; batches are dealt out in turn, each to one process."""
+
+    rank: int = 0
+    world: int = 1
+
+
+ALONE = Shard()
+
+
+class Answer(NamedTuple):
+    """An episode's number and what the network said: (s, s) of 0 and 1."""
+
+    number: int
+    prediction: Tensor
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """The episodes of a fold.
+
+    Attributes:
+        fold: Its number.
+        data: Pictures and masks.
+        classes: Class indices that the scores are over.
+        labels: What to ask for, class by class.
+    """
+
+    fold: int
+    data: EpisodeData
+    classes: tuple[int, ...]
+    labels: tuple[str, ...]
+
+
+@torch.inference_mode()
+def fold_areas(
+    model: LSeg,
+    fold: FoldData,
+    config: FewShotConfig,
+    shard: Shard = ALONE,
+    progress: Callable[[Iterable[Query]], Iterable[Query]] | None = None,
+    answered: Callable[[Answer], None] | None = None,
+) -> Tensor:
+    """Areas of this process's share of the episodes; summed over processes they are the fold's.
+
+    Batches are the same whatever the number of processes, so that the sums are.
+
+    Args:
+        model: In eval mode.
+        fold: The episodes.
+        config: How they are answered.
+        shard: Which share.
+        progress: Wraps the batches.
+        answered: Called with every answer.
+
+    Returns:
+        (N, 2, 2) int64 for the N classes of the benchmark; see `episode_areas`.
+    """
+    names = list(dict.fromkeys([config.background, *fold.labels]))  # a class may be "others" too
+    text = model.encode_labels(names)
+    rows = {
+        index: [0, names.index(label)]
+        for index, label in zip(fold.classes, fold.labels, strict=True)
+    }
+    areas = torch.zeros(len(fold.data.source.classes), 2, 2, dtype=torch.long, device=model.device)
+    numbers = range(len(fold.data))
+    size = config.batch_size
+    batches = [list(numbers[first : first + size]) for first in numbers[::size]]
+    loader: Iterable[Query] = DataLoader(
+        fold.data,
+        batch_sampler=batches[shard.rank :: shard.world],
+        num_workers=config.workers,
+        pin_memory=model.device.type == "cuda",
+    )
+    for batch in progress(loader) if progress else loader:
+        asked = torch.as_tensor(batch["class_index"])
+        pairs = torch.stack([text[rows[index]] for index in asked.tolist()])
+        prediction = answer(model, batch, pairs, config)
+        mask = batch["mask"].to(model.device)
+        areas.index_add_(0, asked.to(model.device), episode_areas(prediction, mask))
+        if answered is not None:
+            for number, one in zip(torch.as_tensor(batch["number"]), prediction, strict=True):
+                answered(Answer(int(number), one))
+    return areas
+
+
+def answer(model: LSeg, batch: Query, text: Tensor, config: FewShotConfig) -> Tensor:
+    """What the network says about queries: (B, s, s) of 0 and 1.
+
+    Args:
+        model: In eval mode.
+        batch: B episodes with S supports.
+        text: (B, 2, C) label vectors of the background and each episode's class.
+        config: How supports are used; without any, or at weight 0, this is plain LSeg.
+    """
+    pixels = model.normalize(batch["image"].to(model.device, non_blocking=True))
+    supports = batch["supports"]
+    if supports.shape[1] == 0 or config.visual_weight == 0:
+        return label_map(model.logits(pixels, text))
+    found = []
+    for pictures, masks, pair in zip(supports, batch["support_masks"], text, strict=True):
+        seen = model.normalize(pictures.to(model.device, non_blocking=True))
+        embeddings = model.encode_image(seen)
+        found.append(
+            label_vectors(
+                pair, embeddings, masks.to(model.device), config.visual_weight, config.clusters
+            )
+        )
+    vectors = torch.stack([one.vectors for one in found])
+    best = label_map(model.logits(pixels, vectors))
+    return found[0].labels[best]
+
+
+def fold_scores(fold: FoldData, areas: Tensor) -> FewShotScores:
+    """Scores over the classes of a fold."""
+    return scores_from_areas(areas, fold.classes)
+
+
+def scores_to_json(folds: Sequence[FoldData], scores: Sequence[FewShotScores]) -> dict[str, Any]:
+    """Figures in percent: means over the folds, every class, and the folds themselves."""
+    per_class: dict[str, float] = {}
+    for fold, score in zip(folds, scores, strict=True):
+        per_class |= _per_class(fold, score)
+    return {
+        "miou": 100 * sum(score.miou for score in scores) / len(scores),
+        "fb_iou": 100 * sum(score.fb_iou for score in scores) / len(scores),
+        "per_class": per_class,
+        "folds": [_fold_to_json(*pair) for pair in zip(folds, scores, strict=True)],
+    }
+
+
+def _fold_to_json(fold: FoldData, score: FewShotScores) -> dict[str, Any]:
+    source = fold.data.source
+    return {
+        "fold": fold.fold,
+        "miou": 100 * score.miou,
+        "fb_iou": 100 * score.fb_iou,
+        "episodes": len(fold.data),
+        "per_class": _per_class(fold, score),
+        "class_numbers": {source.classes[i]: i + source.offset for i in fold.classes},
+        "labels": {
+            source.classes[i]: label for i, label in zip(fold.classes, fold.labels, strict=True)
+        },
+    }
+
+
+def _per_class(fold: FoldData, score: FewShotScores) -> dict[str, float]:
+    names = (fold.data.source.classes[index] for index in fold.classes)
+    return dict(zip(names, (100 * score.iou).tolist(), strict=True))

@@ -1,0 +1,134 @@
+"""How each benchmark is evaluated: the rule of its episodes and the size of its pictures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lseg.data.benchmarks import (
+    Benchmark,
+    CocoBenchmark,
+    FssBenchmark,
+    PairsBenchmark,
+    PascalBenchmark,
+)
+from lseg.data.episodes import Cyclic, Draw, Sweep, Uniform, draw_episodes
+from lseg.data.queries import EpisodeData
+from lseg.data.shapes_source import ShapesBenchmark
+from lseg.data.sources import MaskSource, Part
+from lseg.errors import ConfigError, DataError
+from lseg.evaluation.fewshot import FoldData
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a benchmark lies on this machine.
+
+    Attributes:
+        root: Its folder; None for the shapes world, which is drawn.
+        splits: Folder of HSNet's lists, if there is one.
+        test: Name of the test list of a `pairs` folder.
+        ignore_index: Of a `pairs` folder.
+    """
+
+    root: str | None = None
+    splits: str | None = None
+    test: str = "val"
+    ignore_index: int = 255
+
+    @property
+    def folder(self) -> str:
+        """The root.
+
+        Raises:
+            DataError: If none was given.
+        """
+        if self.root is None:
+            raise DataError("which folder? Give --data-root")
+        return self.root
+
+
+@dataclass(frozen=True)
+class TestProtocol:
+    """A benchmark's protocol.
+
+    Attributes:
+        benchmark: Makes the benchmark.
+        draw: Rule of the episodes.
+        size: Side in pixels to which pictures and masks are brought.
+        absent_count: Whether classes without a test picture count, with an IoU of 0.
+    """
+
+    benchmark: Callable[[Files], Benchmark]
+    draw: Draw
+    size: int = 480
+    absent_count: bool = True
+
+
+TEST_PROTOCOLS: dict[str, TestProtocol] = {
+    "pascal5i": TestProtocol(lambda files: PascalBenchmark(files.folder, files.splits), Cyclic()),
+    "coco20i": TestProtocol(lambda files: CocoBenchmark(files.folder, files.splits), Uniform()),
+    "fss1000": TestProtocol(lambda files: FssBenchmark(files.folder, files.splits), Sweep()),
+    "shapes": TestProtocol(lambda files: ShapesBenchmark(), Cyclic(None), 128),
+    "pairs": TestProtocol(
+        lambda files: PairsBenchmark(
+            files.folder, test=files.test, ignore_index=files.ignore_index
+        ),
+        Cyclic(None),
+        absent_count=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which episodes.
+
+    Attributes:
+        folds: Fold numbers; all if None.
+        shots: Supports an episode.
+        episodes: The first ones only; the benchmark's own number if None.
+        seed: Of the draws.
+        size: In place of the protocol's.
+    """
+
+    folds: tuple[int, ...] | None = None
+    shots: int = 0
+    episodes: int | None = None
+    seed: int = 0
+    size: int | None = None
+
+
+def open_folds(
+    protocol: TestProtocol,
+    files: Files,
+    asked: Asked,
+    labels: Callable[[MaskSource], list[str]],
+) -> list[FoldData]:
+    """The folds with their episodes.
+
+    Args:
+        protocol: Of the benchmark.
+        files: Where it lies.
+        asked: Which episodes.
+        labels: What to ask for each class of the benchmark.
+
+    Raises:
+        ConfigError: If there is no such fold, or a number is out of range.
+        DataError: If files are missing or malformed.
+    """
+    if asked.size is not None and asked.size < 32:
+        raise ConfigError(f"size is {asked.size}: pictures must be at least 32 pixels wide")
+    benchmark = protocol.benchmark(files)
+    found = []
+    for fold in range(len(benchmark.folds)) if asked.folds is None else asked.folds:
+        held = benchmark.folds.held_out(fold)
+        source = benchmark.open(fold, Part.TEST)
+        episodes = draw_episodes(
+            protocol.draw, source, held, asked.shots, asked.episodes, asked.seed
+        )
+        if not protocol.absent_count:
+            listed = {entry.class_index for entry in source.entries}
+            held = tuple(index for index in held if index in listed)
+        names = labels(source)
+        data = EpisodeData(source, episodes, asked.size or protocol.size)
+        found.append(FoldData(fold, data, held, tuple(names[index] for index in held)))
+    return found
