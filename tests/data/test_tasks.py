@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
 import torch
 from data.random_source import RandomSource
-from PIL import Image
-from torch.nn import functional as F
 
+from lseg.data.queries import resize_mask
 from lseg.data.sources import Entry
 from lseg.data.tasks import (
     IGNORE_INDEX,
@@ -13,8 +11,6 @@ from lseg.data.tasks import (
     SeenVocabularyData,
     TwoWayData,
     Vocabulary,
-    square,
-    square_mask,
 )
 from lseg.data.transforms import AugmentConfig, JointTransform
 from lseg.errors import LabelError
@@ -42,7 +38,7 @@ def test_two_way_targets_are_the_asked_class_and_nothing_else(source):
     assert len(data) == 8 * 3
     for index, (picture, kind) in enumerate(source.entries):
         item = data[0, index]
-        truth = square_mask(torch.from_numpy(source.mask(picture).astype(np.int64)), 40)
+        truth = resize_mask(source.mask(picture), 40)
         label = 1 + SEEN.index(kind)
         wanted = torch.where(truth == kind, label, 0).where(truth != -2, IGNORE_INDEX)
         assert torch.equal(item["mask"], wanted)
@@ -55,7 +51,7 @@ def test_vocabulary_targets_leave_held_out_pixels_out(source):
     assert len(data) == 8
     for index in range(8):
         item = data[index]
-        truth = square_mask(torch.from_numpy(source.mask(index).astype(np.int64)), 40)
+        truth = resize_mask(source.mask(index), 40)
         table = {-2: IGNORE_INDEX, -1: 0, 0: 1, 2: 2, 5: 3}
         wanted = torch.tensor(
             [table.get(value, IGNORE_INDEX) for value in truth.flatten().tolist()]
@@ -77,16 +73,6 @@ def test_image_and_mask_are_transformed_alike(source):
     # stripes are blurred at their borders; inside, the red channel tells the class
     near = (first["image"][0].int() - (kind + 2) * 20).abs() <= 10
     assert near[inside].float().mean() > 0.7
-
-
-def test_squares_are_resized_as_the_benchmark_does():
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
-    image = Image.fromarray(pixels)
-    wanted = np.asarray(image.resize((20, 20), Image.Resampling.BILINEAR))
-    assert np.array_equal(square(image, 20).permute(1, 2, 0).numpy(), wanted)
-    mask = torch.randint(0, 300, (31, 47))
-    expected = F.interpolate(mask[None, None].float(), (20, 20), mode="nearest")[0, 0].long()
-    assert torch.equal(square_mask(mask, 20), expected)
 
 
 def test_balanced_draws_take_classes_as_often_as_each_other():
