@@ -10,7 +10,8 @@ from lseg.errors import LSegError
 
 Handler = Callable[[argparse.Namespace], None]
 
-BENCHMARKS = ["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
+BENCHMARK_FOLDERS = ["pascal5i", "coco20i", "fss1000"]
+BENCHMARKS = [*BENCHMARK_FOLDERS, "shapes", "pairs"]
 
 TRAINING = {
     "fit": "train a network (Lightning; --config FILE, --help for every option)",
@@ -183,14 +184,15 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = commands.add_parser("data", help="verify a data set")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser("check", help="report what is missing or corrupt")
-    _add_data_set(check)
-    check.add_argument("--split", nargs="+", default=["train", "val"])
+    _add_data_set(check, BENCHMARK_FOLDERS)
+    check.add_argument("--split", nargs="+", help="lists to check, such as val; default all")
+    check.add_argument("--splits", metavar="DIR", help="split lists (pascal/, coco/, fss/)")
     check.set_defaults(handler=_data_check)
 
 
-def _add_data_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", required=True, choices=["pairs"], help="kind of the data set")
-    parser.add_argument("--data-root", required=True, help="its folder")
+def _add_data_set(parser: argparse.ArgumentParser, more: Sequence[str] = ()) -> None:
+    parser.add_argument("--dataset", required=True, choices=["pairs", *more], help="its kind")
+    parser.add_argument("--data-root", "--root", required=True, help="its folder")
     parser.add_argument("--prompts", metavar="FILE.json", help="class name -> label to ask for")
     parser.add_argument("--ignore-index", type=_whole, default=255, help="mask value left out")
 
@@ -232,6 +234,11 @@ def _fewshot(options: argparse.Namespace) -> None:
 
 
 def _data_check(options: argparse.Namespace) -> None:
+    if options.dataset in BENCHMARK_FOLDERS:
+        from lseg.commands.benchmark_check import check as check_benchmark
+
+        check_benchmark(options)
+        return
     from lseg.commands.datasets import check
 
     check(options)

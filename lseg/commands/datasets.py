@@ -49,7 +49,7 @@ def check(options: argparse.Namespace) -> None:
         DataError: If anything is.
     """
     problems: list[str] = []
-    for split in options.split:
+    for split in options.split or ("train", "val"):
         data = data_set(options, split)
         found = find_problems(data)
         print(f"{split}: {len(data)} pictures, {len(found)} problem(s)")

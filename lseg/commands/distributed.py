@@ -66,4 +66,6 @@ def _fabric(make: Callable[[], Fabric]) -> Fabric:
 def _from_process(error: Exception) -> Exception:
     """The error that a user can mend, if that is what a process stopped for."""
     last = str(error).strip().splitlines()[-1]
-    return LSegError(last) if last.startswith("lseg.errors.") else error
+    if not last.startswith("lseg.errors."):
+        return error
+    return LSegError(last.partition(": ")[2])

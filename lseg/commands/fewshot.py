@@ -4,12 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lseg.commands.distributed import run_on_devices
 from lseg.commands.fewshot_run import FewShotJob
 from lseg.commands.output import output_file, output_folder
 from lseg.data.benchmark_labels import LabelChoice
 from lseg.errors import ConfigError
-from lseg.evaluation.fewshot import FewShotConfig, scores_to_json
+from lseg.evaluation.fewshot import FewShotConfig, fold_scores, scores_to_json
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds
 from lseg.evaluation.prototypes import DEFAULT_WEIGHT
 from lseg.evaluation.published import PUBLISHED, Published
@@ -31,7 +33,8 @@ def fewshot(options: argparse.Namespace) -> None:
     result = run_on_devices(job, options.devices, options.device)
     if result is None:  # another process of several tells
         return
-    figures = scores_to_json(folds, result.scores)
+    areas = [torch.tensor(sums) for sums in result.areas]
+    figures = scores_to_json(folds, [fold_scores(*pair) for pair in zip(folds, areas, strict=True)])
     _print(options, figures)
     if pictures is not None:
         print(f"pictures in {pictures}")

@@ -15,17 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lseg.commands.model import model_from
 from lseg.data.queries import Query
-from lseg.evaluation.areas import FewShotScores
-from lseg.evaluation.fewshot import Answer, FewShotConfig, FoldData, Shard, fold_areas, fold_scores
+from lseg.evaluation.fewshot import Answer, FewShotConfig, FoldData, Shard, fold_areas
 from lseg.files import whole_file
 from lseg.models.lseg import LSeg
 from lseg.visualize import comparison, label_colours
 
 
 class FewShotResult(NamedTuple):
-    """Scores fold by fold, and the network's configuration."""
+    """Areas fold by fold, and the network's configuration: plain values, to cross processes."""
 
-    scores: list[FewShotScores]
+    areas: list[Any]
     network: dict[str, Any]
 
 
@@ -53,14 +52,14 @@ class FewShotJob:
         self.options.device = str(fabric.device)
         model = model_from(self.options, LSeg)
         shard = Shard(fabric.global_rank, fabric.world_size)
-        scores = []
+        sums = []
         for fold in self.folds:
             areas = fold_areas(
                 model, fold, self.config, shard, self._progress(fabric, fold), self._saver(fold)
             )
             total = fabric.all_reduce(areas, reduce_op="sum")
-            scores.append(fold_scores(fold, torch.as_tensor(total)))
-        return FewShotResult(scores, model.config.to_dict())
+            sums.append(torch.as_tensor(total).tolist())
+        return FewShotResult(sums, model.config.to_dict())
 
     def _neighbours(self, fabric: Fabric) -> int:
         """Processes that share this machine's cores."""

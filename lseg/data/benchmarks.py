@@ -14,10 +14,9 @@ from lseg.data.pairs import PairsDataset
 from lseg.data.pairs_tree import PairsTree
 from lseg.data.sources import Folds, MaskSource, Part
 from lseg.data.splits import Line, read_coco, read_pascal
-from lseg.data.trees import ListedSource, Tree, derived_lines
+from lseg.data.trees import ListedSource, Place, Tree, derived_lines
 from lseg.data.voc import VocTree
 from lseg.errors import DataError
-from lseg.paths import resolve_data_path
 
 
 class Benchmark(Protocol):
@@ -53,19 +52,19 @@ class PascalBenchmark:
         Raises:
             DataError: If a folder is missing.
         """
-        self.root, self.splits = _folders(root, splits)
+        self.place = Place.named(root, splits)
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`. Training lists are those of the other folds, one after the other."""
-        tree = VocTree(self.root)
+        tree = VocTree(self.place.root)
         held = self.folds.held_out(fold)
-        if self.splits is None:
+        if self.place.splits is None:
             asked = held if part is Part.TEST else self.folds.seen(fold)
             return ListedSource(tree, _derived(tree, part, asked))
         chosen = [fold] if part is Part.TEST else [k for k in range(len(self.folds)) if k != fold]
         lines = []
         for number in chosen:
-            path = self.splits / "pascal" / part.value / f"fold{number}.txt"
+            path = self.place.splits / "pascal" / part.value / f"fold{number}.txt"
             lines += _within(read_pascal(path), self.folds.held_out(number), tree, path)
         return ListedSource(tree, lines)
 
@@ -77,15 +76,15 @@ class CocoBenchmark:
 
     def __init__(self, root: str, splits: str | None = None) -> None:
         """Name the files; see `PascalBenchmark`. `root` is the folder around COCO2014."""
-        self.root, self.splits = _folders(root, splits)
+        self.place = Place.named(root, splits)
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
-        tree = CocoTree(self.root)
+        tree = CocoTree(self.place.root)
         asked = self.folds.held_out(fold) if part is Part.TEST else self.folds.seen(fold)
-        if self.splits is None:
+        if self.place.splits is None:
             return ListedSource(tree, _derived(tree, part, asked))
-        path = self.splits / "coco" / part.value / f"fold{fold}.pkl"
+        path = self.place.splits / "coco" / part.value / f"fold{fold}.pkl"
         return ListedSource(tree, _within(read_coco(path), asked, tree, path))
 
 
@@ -94,17 +93,17 @@ class FssBenchmark:
 
     def __init__(self, root: str, splits: str | None = None) -> None:
         """Name the files; see `PascalBenchmark`. `root` is the folder around FSS-1000."""
-        self.root, self.splits = _folders(root, splits)
+        self.place = Place.named(root, splits)
 
     @cached_property
     def folds(self) -> Folds:
         """One fold of all classes of the test list."""
-        return Folds.single(len(FssTree(self.root, Part.TEST, self.splits).classes))
+        return Folds.single(len(FssTree(self.place.root, Part.TEST, self.place.splits).classes))
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         self.folds.held_out(fold)  # refuses another than 0
-        tree = FssTree(self.root, part, self.splits)
+        tree = FssTree(self.place.root, part, self.place.splits)
         return ListedSource(tree, tree.lines())
 
 
@@ -134,14 +133,6 @@ class PairsBenchmark:
 
     def _tree(self, part: Part) -> PairsTree:
         return PairsTree(PairsDataset(self.root, self.lists[part], self.ignore_index))
-
-
-def _folders(root: str, splits: str | None) -> tuple[Path, Path | None]:
-    found = [resolve_data_path(path) for path in (root, splits) if path is not None]
-    for path in found:
-        if not path.is_dir():
-            raise DataError(f"there is no folder {path}")
-    return found[0], found[1] if splits is not None else None
 
 
 def _derived(tree: Tree, part: Part, asked: tuple[int, ...]) -> list[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +17,31 @@ from lseg.data.sources import Entry, Part, classes_by_picture
 from lseg.data.splits import Line
 from lseg.errors import DataError
 from lseg.files import write_json
-from lseg.paths import cache_dir
+from lseg.paths import cache_dir, resolve_data_path
 
 SMALLEST_SHARE = 0.001
 """Derived lists name a class for a picture if it covers at least this share of it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A benchmark's folder and, if there are any, its split lists."""
+
+    root: Path
+    splits: Path | None
+
+    @classmethod
+    def named(cls, root: str, splits: str | None) -> Place:
+        """Looked up as data paths are.
+
+        Raises:
+            DataError: If a folder is missing.
+        """
+        found = [resolve_data_path(path) for path in (root, splits) if path is not None]
+        for path in found:
+            if not path.is_dir():
+                raise DataError(f"there is no folder {path}")
+        return cls(found[0], found[1] if splits is not None else None)
 
 
 class Tree(Protocol):
