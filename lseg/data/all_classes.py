@@ -22,6 +22,7 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
     Attributes:
         classes: The background's name, then the benchmark's.
         labels: What to ask for, in the same order.
+        folds: Which classes each fold holds out.
         ignore_index: Mask value of pixels without a label.
     """
 
@@ -40,6 +41,7 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
         Raises:
             DataError: If files are missing or malformed.
         """
+        self.folds = benchmark.folds
         self.pictures: list[tuple[MaskSource, int]] = []
         stems: set[str] = set()
         for fold in range(len(benchmark.folds)):
