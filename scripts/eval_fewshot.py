@@ -1,6 +1,6 @@
 """Evaluates a table: a benchmark's folds, each with its checkpoint, in several settings.
 
-    bash scripts/eval_fewshot.sh pascal5i "runs/pascal5i_fold{fold}_resnet101/model" tables/pascal5i \
+    bash scripts/eval_fewshot.sh pascal5i "runs/pascal5i_fold{fold}_resnet101/model" tables \
         --shots 0 1 5 --data-root DATA --splits SPLITS
 
 `{fold}` in the checkpoint's name is the fold's number. Other options go to `lseg fewshot`. Figures

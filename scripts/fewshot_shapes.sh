@@ -11,4 +11,4 @@ for fold in 0 1 2 3; do
     --trainer.default_root_dir "$out/fold$fold" "${@:2}"
 done
 exec python "$root/scripts/eval_fewshot.py" shapes "$out/fold{fold}/model" "$out" \
-  --shots 0 1 5 --without-text --episodes 200 --workers 0
+  --shots 0 1 5 --without-text --episodes 160 --workers 0
