@@ -1,0 +1,66 @@
+import numpy as np
+from fewshot_trees import coco_json_tree, coco_tree, fss_tree, save_png, voc_tree
+
+
+def check(run, dataset, root, *more):
+    return run("data", "check", "--dataset", dataset, "--data-root", root, *more)
+
+
+def test_sound_trees_pass(run, tmp_path):
+    for name, build in (("pascal5i", voc_tree), ("coco20i", coco_tree), ("fss1000", fss_tree)):
+        build(tmp_path)
+        for more in ([], ["--splits", tmp_path / "splits", "--split", "val"]):
+            code, out, err = check(run, name, tmp_path, *more)
+            assert (code, err) == (0, ""), out
+            assert "val: " in out
+            assert "0 problem(s)" in out
+    code, out, _ = check(run, "coco20i", coco_json_tree(tmp_path / "json"))
+    assert code == 0
+    assert "val: 2 pictures, 0 problem(s)" in out
+
+
+def test_missing_and_corrupt_files_are_counted(run, tmp_path):
+    voc_tree(tmp_path)
+    images, masks = (tmp_path / "VOC2012" / name for name in ("JPEGImages", "SegmentationClassAug"))
+    (images / "2007_000001.jpg").unlink()
+    (images / "2007_000002.jpg").write_bytes((images / "2007_000002.jpg").read_bytes()[:100])
+    (masks / "2007_000003.png").unlink()
+    (masks / "2007_000004.png").write_bytes(b"no mask")
+    save_png(np.full((40, 56), 99, np.uint8), masks / "2007_000006.png")
+    save_png(np.full((9, 9), 6, np.uint8), masks / "2007_000007.png")
+    save_png(np.zeros((37, 51), np.uint8), masks / "2007_000008.png")
+    code, out, err = check(run, "pascal5i", tmp_path, "--splits", tmp_path / "splits")
+    assert code == 2
+    assert "val: 12 pictures, " in out
+    for part in (
+        "1 missing image", "1 corrupt image", "1 missing mask", "2 corrupt mask",
+        "2 class not in the mask", "train: not checked", "note: there is no list",
+        str(masks / "2007_000003.png"), "99",
+    ):  # fmt: skip
+        assert part in out
+    assert err.startswith("lseg: 7 problem(s)")
+    assert "Expected: <root>/VOC2012" in err
+    code, out, _ = check(run, "pascal5i", tmp_path)
+    assert "sizes differ: 2007_000007: image 48x48, mask 9x9 pixels" in out
+
+
+def test_an_incomplete_class_is_noted_and_its_orphans_are_problems(run, tmp_path):
+    fss_tree(tmp_path)
+    (tmp_path / "FSS-1000/melon/4.jpg").unlink()
+    (tmp_path / "FSS-1000/melon/7.jpg").unlink()
+    (tmp_path / "FSS-1000/melon/7.png").unlink()
+    more = ["--splits", tmp_path / "splits", "--split", "val"]
+    code, out, _ = check(run, "fss1000", tmp_path, *more)
+    assert code == 2
+    assert "val: 29 pictures, 1 problem(s): 1 missing image" in out
+    assert "melon has 9 pictures instead of 10" in out
+
+
+def test_nothing_to_check_is_an_error(run, tmp_path):
+    for name in ("pascal5i", "coco20i", "fss1000"):
+        code, _, err = check(run, name, tmp_path)
+        assert code == 2
+        assert "Expected: <root>" in err
+    code, _, err = check(run, "pascal5i", tmp_path, "--split", "test")
+    assert code == 2
+    assert "train and val" in err
