@@ -1,5 +1,5 @@
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -25,21 +25,26 @@ def test_rows_have_the_folds_and_their_means_beside_the_published_ones():
     assert cells[6] == ["SAZS ViT-L, zero-shot, published", "-", "-", "59.5", "-"]
 
 
-def test_the_script_evaluates_every_fold_with_its_own_checkpoint(tmp_path):
+def test_the_script_evaluates_every_fold_with_its_own_checkpoint(tmp_path, monkeypatch, capsys):
     (tmp_path / "fold0").symlink_to(ROOT / "lseg" / "assets" / "tiny_lseg")
-    command = [sys.executable, ROOT / "scripts" / "eval_fewshot.py", "shapes"]
-    command += [tmp_path / "fold{fold}", tmp_path / "out", "--shots", "0", "1", "--without-text"]
-    command += ["--episodes", "4", "--workers", "0", "--folds"]
-    run = subprocess.run([*command, "0"], capture_output=True, text=True, cwd=ROOT, check=True)
-    rows = ["zero-shot", "1-shot", "1-shot, supports alone"]
-    found = [json.loads((tmp_path / "out" / f"{stem}_fold0.json").read_text()) for stem in
-             ("0shot", "1shot", "1shot_visual")]  # fmt: skip
+
+    def script(*folds):
+        more = ["--shots", "0", "1", "--without-text", "--episodes", "3", "--workers", "0"]
+        out = [str(tmp_path / "fold{fold}"), str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", ["eval_fewshot.py", "shapes", *out, *more, *folds])
+        runpy.run_path(str(ROOT / "scripts" / "eval_fewshot.py"), run_name="__main__")
+
+    script("--folds", "0")
+    rows = {"zero-shot": "0shot", "1-shot": "1shot", "1-shot, supports alone": "1shot_visual"}
+    found = {
+        row: [json.loads((tmp_path / "out" / f"{stem}_fold0.json").read_text())]
+        for row, stem in rows.items()
+    }
     table = (tmp_path / "out" / "table.md").read_text()
-    assert table == fewshot_table("shapes", dict(zip(rows, ([one] for one in found), strict=True)))
-    assert table in run.stdout
-    assert len({one["miou"] for one in found}) == 3
-    missing = subprocess.run([*command, "1"], capture_output=True, text=True, cwd=ROOT)
-    assert missing.returncode == 2
-    assert "fold1" in missing.stderr
-    with pytest.raises(FileNotFoundError):
-        (tmp_path / "out" / "0shot_fold1.json").read_text()
+    assert table == fewshot_table("shapes", found)
+    assert table in capsys.readouterr().out
+    assert len({one["miou"] for (one,) in found.values()}) == 3
+    with pytest.raises(SystemExit) as stopped:
+        script("--folds", "1")
+    assert stopped.value.code == 2
+    assert "fold1" in capsys.readouterr().err
