@@ -68,7 +68,8 @@ class FewShotJob:
     def _progress(
         self, fabric: Fabric, fold: FoldData
     ) -> Callable[[Iterable[Query]], Iterable[Query]] | None:
-        if not fabric.is_global_zero:
+        console = Console(stderr=True)
+        if not fabric.is_global_zero or not console.is_terminal:
             return None
         share = -(-len(fold.data) // fabric.world_size)
 
@@ -80,7 +81,7 @@ class FewShotJob:
                 TextColumn("episodes, time left"),
                 TimeRemainingColumn(),
             )
-            with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            with Progress(*columns, console=console, transient=True) as progress:
                 task = progress.add_task("", total=share, fold=fold.fold)
                 for batch in batches:
                     yield batch

@@ -122,8 +122,9 @@ class PairsBenchmark:
 
     @cached_property
     def folds(self) -> Folds:
-        """Four folds over all classes."""
-        return Folds.interleaved(len(self._tree(Part.TEST).classes))
+        """Four folds over all classes; fewer where there are fewer classes."""
+        classes = len(self._tree(Part.TEST).classes)
+        return Folds.interleaved(classes, min(4, classes))
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""

@@ -1,5 +1,6 @@
 """How each benchmark is evaluated: the rule of its episodes and the size of its pictures."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,7 +55,8 @@ class TestProtocol:
         benchmark: Makes the benchmark.
         draw: Rule of the episodes.
         size: Side in pixels to which pictures and masks are brought.
-        absent_count: Whether classes without a test picture count, with an IoU of 0.
+        absent_count: Whether classes without a test picture count, with an IoU of 0. If not, those
+            with one picture do not count either where there are supports.
     """
 
     benchmark: Callable[[Files], Benchmark]
@@ -122,13 +124,25 @@ def open_folds(
     for fold in range(len(benchmark.folds)) if asked.folds is None else asked.folds:
         held = benchmark.folds.held_out(fold)
         source = benchmark.open(fold, Part.TEST)
+        if not protocol.absent_count:
+            held = _askable(source, held, 1 if asked.shots == 0 else 2)
         episodes = draw_episodes(
             protocol.draw, source, held, asked.shots, asked.episodes, asked.seed
         )
-        if not protocol.absent_count:
-            listed = {entry.class_index for entry in source.entries}
-            held = tuple(index for index in held if index in listed)
         names = labels(source)
         data = EpisodeData(source, episodes, asked.size or protocol.size)
         found.append(FoldData(fold, data, held, tuple(names[index] for index in held)))
+    return found
+
+
+def _askable(source: MaskSource, classes: tuple[int, ...], pictures: int) -> tuple[int, ...]:
+    """The classes that the list names for so many pictures at least.
+
+    Raises:
+        DataError: If there is none.
+    """
+    counts = Counter(entry.class_index for entry in source.entries)
+    found = tuple(index for index in classes if counts[index] >= pictures)
+    if not found:
+        raise DataError(f"no class of this fold of {source.name} is in {pictures} test picture(s)")
     return found

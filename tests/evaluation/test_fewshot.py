@@ -27,8 +27,6 @@ def open_tree(tmp_path):
     def stored_mask(folder):
         return lambda stem: np.array(Image.open(tmp_path / folder / f"{stem}.png"))
 
-    voc = "VOC2012/SegmentationClassAug"
-
     def fss_mask(stem):
         grey = np.array(Image.open(tmp_path / "FSS-1000" / f"{stem}.png").convert("L"))
         index = ["ac_wall", "melon", "zebra_fish"].index(stem.split("/")[0])
