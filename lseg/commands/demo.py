@@ -1,6 +1,7 @@
 """`lseg demo`: labels on a picture in a browser."""
 
 import argparse
+import signal
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from lseg.models.text import LabelTable
 
 
 def demo(options: argparse.Namespace) -> None:
-    """Serves the page until it is interrupted.
+    """Serves the page until it is interrupted or terminated.
 
     Raises:
         ConfigError: If Gradio is missing, or the port cannot be had.
@@ -32,9 +33,12 @@ def demo(options: argparse.Namespace) -> None:
         raise ConfigError('the demo needs Gradio: pip install "lseg[demo]"') from error
     model = model_from(options, LSeg)
     service = Service(model, limits, options.size)
+    ended = threading.Event()
+    # As Ctrl+C: uploads must not outlive the server.
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     with running(service, about(options.checkpoint, model), options.host, options.port) as url:
         print(f"serving {options.checkpoint} at {url} (Ctrl+C ends it)", flush=True)
-        threading.Event().wait()
+        ended.wait()
 
 
 def about(checkpoint: str, model: LSeg) -> str:

@@ -15,6 +15,7 @@ from lseg.demo.service import Service
 from lseg.errors import ConfigError
 
 SLACK = 2**16  # of an upload's headers and boundaries
+SESSIONS = 64  # whose page settings Gradio remembers; nothing here needs them
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def running(
                 app_kwargs={
                     "middleware": [Middleware(Gate, upload_bytes=limits.upload_bytes + SLACK)]
                 },
-                state_session_capacity=1000,
+                state_session_capacity=SESSIONS,
                 footer_links=["api"],
                 prevent_thread_lock=True,
                 quiet=True,
