@@ -108,7 +108,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("evaluate", help="mIoU and pixel accuracy on a data set")
-    _add_data_set(parser)
+    _add_data_set(parser, [*BENCHMARK_FOLDERS, "shapes"])
+    parser.add_argument("--splits", metavar="DIR", help="split lists (pascal/, coco/, fss/)")
+    parser.add_argument(
+        "--unseen", metavar="K|NAMES",
+        help="also seen, unseen and harmonic mIoU: a fold's number, or the unseen classes' names",
+    )  # fmt: skip
     _add_model(parser)
     parser.add_argument("--split", default="val", help="list of pictures; default val")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
@@ -192,7 +197,7 @@ def _add_data(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _add_data_set(parser: argparse.ArgumentParser, more: Sequence[str] = ()) -> None:
     parser.add_argument("--dataset", required=True, choices=["pairs", *more], help="its kind")
-    parser.add_argument("--data-root", "--root", required=True, help="its folder")
+    parser.add_argument("--data-root", "--root", metavar="DIR", help="its folder")
     parser.add_argument("--prompts", metavar="FILE.json", help="class name -> label to ask for")
     parser.add_argument("--ignore-index", type=_whole, default=255, help="mask value left out")
 

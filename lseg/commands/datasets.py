@@ -1,15 +1,19 @@
 """`lseg evaluate` and `lseg data check`: whole data sets."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
 
+from lseg.commands.generalised import add_generalised, benchmark_data
 from lseg.commands.model import model_from
 from lseg.commands.output import output_file
+from lseg.data.all_classes import AllClassesData
 from lseg.data.pairs import PairsDataset, find_problems
 from lseg.errors import DataError
 from lseg.evaluation.inference import InferenceConfig
+from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
 from lseg.evaluation.semantic import evaluate as evaluate_data
 from lseg.evaluation.semantic import scores_to_json
 from lseg.files import write_json
@@ -19,14 +23,15 @@ from lseg.report import print_scores, versions
 
 def evaluate(options: argparse.Namespace) -> None:
     """Prints IoU of every class, mIoU and pixel accuracy, and writes them as JSON."""
-    data = data_set(options, options.split)
+    data = EVALUATED[options.dataset](options)
     config = InferenceConfig(options.size, tuple(options.scales), options.flip, options.window)
     out = None if options.out is None else output_file(options.out)
     model = model_from(options, LSeg)
     scores = evaluate_data(model, data, config, workers=options.workers, progress=tqdm)
     figures = scores_to_json(scores, data.classes)
-    title = f"{options.checkpoint} on {options.data_root} {options.split}, {len(data)} pictures"
+    title = f"{options.checkpoint} on {options.data_root or options.dataset}, {len(data)} pictures"
     print_scores(title, figures)
+    figures = add_generalised(options, data, figures)
     if out is not None:
         details = {
             "options": {
@@ -62,4 +67,11 @@ def check(options: argparse.Namespace) -> None:
 
 def data_set(options: argparse.Namespace, split: str) -> PairsDataset:
     """The data set that `--dataset`, `--data-root` and the rest describe."""
-    return PairsDataset(options.data_root, split, options.ignore_index, options.prompts)
+    folder = Files(options.data_root).folder
+    return PairsDataset(folder, split, options.ignore_index, options.prompts)
+
+
+EVALUATED: dict[str, Callable[[argparse.Namespace], PairsDataset | AllClassesData]] = {
+    **dict.fromkeys(TEST_PROTOCOLS, benchmark_data),
+    "pairs": lambda options: data_set(options, options.split),
+}

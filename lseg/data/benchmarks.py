@@ -54,7 +54,7 @@ class PascalBenchmark:
         """
         self.place = Place.named(root, splits)
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`. Training lists are those of the other folds, one after the other."""
         tree = VocTree(self.place.root)
         held = self.folds.held_out(fold)
@@ -78,7 +78,7 @@ class CocoBenchmark:
         """Name the files; see `PascalBenchmark`. `root` is the folder around COCO2014."""
         self.place = Place.named(root, splits)
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         tree = CocoTree(self.place.root)
         asked = self.folds.held_out(fold) if part is Part.TEST else self.folds.seen(fold)
@@ -100,7 +100,7 @@ class FssBenchmark:
         """One fold of all classes of the test list."""
         return Folds.single(len(FssTree(self.place.root, Part.TEST, self.place.splits).classes))
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         self.folds.held_out(fold)  # refuses another than 0
         tree = FssTree(self.place.root, part, self.place.splits)
@@ -126,7 +126,7 @@ class PairsBenchmark:
         classes = len(self._tree(Part.TEST).classes)
         return Folds.interleaved(classes, min(4, classes))
 
-    def open(self, fold: int, part: Part) -> ListedSource:
+    def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         asked = self.folds.held_out(fold) if part is Part.TEST else self.folds.seen(fold)
         tree = self._tree(part)

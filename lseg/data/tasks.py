@@ -10,13 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional as TF
 
 from lseg.data.items import Key, split_key
+from lseg.data.queries import resize_image, resize_mask
 from lseg.data.sources import BACKGROUND, IGNORE, Entry, MaskSource
 from lseg.data.transforms import JointTransform
 from lseg.errors import DataError, LabelError
@@ -132,15 +130,14 @@ class _Items(Dataset[dict[str, Tensor]]):
         self, picture: int, targets: dict[int, int], rest: int, seed: tuple[int, int, int]
     ) -> dict[str, Tensor]:
         """Return image and mask; class c becomes `targets[c]`, all other classes `rest`."""
-        values = self.source.mask(picture)
-        mask = np.full(values.shape, rest, np.int64)
+        image = resize_image(self.source.image(picture), self.size)
+        values = resize_mask(self.source.mask(picture), self.size)
+        mask = torch.full(values.shape, rest)
         for value, target in ({BACKGROUND: 0, IGNORE: IGNORE_INDEX} | targets).items():
             mask[values == value] = target
-        image = square(self.source.image(picture), self.size)
-        resized = square_mask(torch.from_numpy(mask), self.size)
         if self.transform is not None:
-            image, resized = self.transform(image, resized, seed=seed)
-        return {"image": image, "mask": resized}
+            image, mask = self.transform(image, mask, seed=seed)
+        return {"image": image, "mask": mask}
 
 
 class TwoWayData(_Items):
@@ -166,7 +163,7 @@ class TwoWayData(_Items):
             source: Pictures and masks.
             vocabulary: Labels; every class that is drawn must be one of them.
             draws: Which entries an epoch reads.
-            size: Side to which images (bilinear, antialiased) and masks (nearest) are brought.
+            size: Side of the squares that images and masks become, as in the benchmark's tests.
             transform: Of images and masks of that size.
             seed: First part of the transform's seed.
         """
@@ -216,17 +213,3 @@ class SeenVocabularyData(_Items):
         epoch, index = split_key(key)
         seed = (self.seed, epoch, index)
         return self._item(self.pictures[index], self.targets, IGNORE_INDEX, seed)
-
-
-def square(image: Image.Image, size: int) -> Tensor:
-    """The whole picture as (3, size, size) uint8: bilinear, antialiased, aspect not kept."""
-    return TF.pil_to_tensor(image.resize((size, size), Image.Resampling.BILINEAR))
-
-
-def square_mask(mask: Tensor, size: int) -> Tensor:
-    """A mask (H, W) as (size, size), nearest as `torch.nn.functional.interpolate` rounds it."""
-    rows, columns = (
-        F.interpolate(torch.arange(length)[None, None].float(), size, mode="nearest")[0, 0].long()
-        for length in mask.shape
-    )
-    return mask[rows][:, columns]

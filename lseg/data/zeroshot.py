@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
+from lseg.data.benchmarks import Benchmark
 from lseg.data.datamodule import SegmentationDataModule
 from lseg.data.items import SegmentationData
 from lseg.data.labels import parse_labels
-from lseg.data.sources import Entry, Folds, MaskSource, Part
+from lseg.data.sources import Entry, MaskSource, Part
 from lseg.data.tasks import (
     IGNORE_INDEX,
     BalancedClasses,
@@ -21,20 +22,6 @@ from lseg.data.tasks import (
 from lseg.data.transforms import AugmentConfig, JointTransform
 from lseg.errors import ConfigError
 from lseg.paths import resolve_data_path
-
-
-class Benchmark(Protocol):
-    """Where the pictures of a benchmark come from.
-
-    Attributes:
-        folds: Which classes each fold holds out.
-    """
-
-    folds: Folds
-
-    def open(self, fold: int, part: Part) -> MaskSource:
-        """Return the pictures that are trained on, or tested on, when `fold` is held out."""
-        ...
 
 
 class ZeroShotDataModule(SegmentationDataModule):
@@ -95,13 +82,12 @@ class ZeroShotDataModule(SegmentationDataModule):
             seed: Of order, draws and augmentations; 0 or more.
 
         Raises:
-            ConfigError: If a number is out of range, or there is no such fold.
+            ConfigError: If a number is out of range.
         """
         super().__init__(batch_size, val_batch_size, workers, seed)
         for name, value in (("val_items", val_items), ("size", size), ("epoch_items", epoch_items)):
             if value is not None and value < 1:
                 raise ConfigError(f"data.{name} is {value}; give 1 or more")
-        benchmark.folds.held_out(fold)
         self.benchmark, self.fold, self.task = benchmark, fold, task
         self.background, self.label_file = background, label_file
         self.balanced, self.epoch_items = balanced, epoch_items

@@ -26,9 +26,9 @@ Batch = dict[str, Tensor]
 class LSegModule(LightningModule):
     """Per-pixel cross-entropy between logits and masks; only the image encoder learns.
 
-    Label vectors are encoded once, before the first step; a batch may ask each picture for labels of
-    its own (see `lseg.training.asked`). Validation pools IoU over the pictures of each validation
-    set, and logs the mean over the sets of a group as `val/<group>/miou`.
+    Label vectors are encoded once, before the first step; a batch may ask each picture for labels
+    of its own (see `lseg.training.asked`). Validation pools IoU over the pictures of each
+    validation set, and logs the mean over the sets of a group as `val/<group>/miou`.
     """
 
     def __init__(

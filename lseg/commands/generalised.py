@@ -1,0 +1,58 @@
+"""`lseg evaluate --unseen`: which classes count as unseen, and what is printed of them."""
+
+import argparse
+from typing import Any
+
+from lseg.data.all_classes import AllClassesData
+from lseg.data.labels import parse_labels
+from lseg.data.pairs import PairsDataset
+from lseg.data.sources import Folds
+from lseg.errors import ConfigError
+from lseg.evaluation.generalised import generalised_figures
+from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
+from lseg.report import percent, print_table
+from lseg.visualize import BACKGROUND_NAMES
+
+
+def benchmark_data(options: argparse.Namespace) -> AllClassesData:
+    """The test pictures of the benchmark that `--dataset` names, all classes asked for.
+
+    Raises:
+        ConfigError: If `--prompts` is given, which benchmarks do not take here.
+    """
+    if options.prompts is not None:
+        raise ConfigError("--prompts goes with --dataset pairs; benchmarks have their own names")
+    files = Files(options.data_root, options.splits)
+    return AllClassesData(TEST_PROTOCOLS[options.dataset].benchmark(files))
+
+
+def add_generalised(
+    options: argparse.Namespace, data: PairsDataset | AllClassesData, figures: dict[str, Any]
+) -> dict[str, Any]:
+    """The figures with those of `--unseen`, which are also printed; as they are without it.
+
+    Raises:
+        ConfigError: If there is no such fold.
+        LabelError: If a name is no class, or no class is unseen, or none seen.
+    """
+    if options.unseen is None:
+        return figures
+    background = BACKGROUND_NAMES & set(data.classes)
+    unseen = _unseen(options, data)
+    found = generalised_figures(figures["per_class"], unseen, background)
+    print_table(
+        "seen and unseen classes asked for together",
+        ["seen mIoU %", "unseen mIoU %", "hIoU %"],
+        [[percent(found[key]) for key in ("seen_miou", "unseen_miou", "hiou")]],
+    )
+    return {**figures, **found}
+
+
+def _unseen(options: argparse.Namespace, data: PairsDataset | AllClassesData) -> list[str]:
+    """Class names of a fold's number, or as they are given."""
+    if not options.unseen.isdecimal():
+        return parse_labels(options.unseen)
+    fold = int(options.unseen)
+    if isinstance(data, AllClassesData):
+        return [data.classes[1 + index] for index in data.folds.held_out(fold)]
+    return [data.classes[index] for index in Folds.interleaved(len(data.classes)).held_out(fold)]
