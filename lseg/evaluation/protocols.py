@@ -55,8 +55,8 @@ class TestProtocol:
         benchmark: Makes the benchmark.
         draw: Rule of the episodes.
         size: Side in pixels to which pictures and masks are brought.
-        absent_count: Whether classes without a test picture count, with an IoU of 0. If not, those
-            with one picture do not count either where there are supports.
+        absent_count: Whether classes that no episode asks for count, with an IoU of 0. If not,
+            those with one picture are left out where there are supports.
     """
 
     benchmark: Callable[[Files], Benchmark]
@@ -129,6 +129,9 @@ def open_folds(
         episodes = draw_episodes(
             protocol.draw, source, held, asked.shots, asked.episodes, asked.seed
         )
+        if not protocol.absent_count:
+            drawn = {episode.class_index for episode in episodes}
+            held = tuple(index for index in held if index in drawn)
         names = labels(source)
         data = EpisodeData(source, episodes, asked.size or protocol.size)
         found.append(FoldData(fold, data, held, tuple(names[index] for index in held)))
