@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from lseg.data.benchmark_labels import read_label_file
 from lseg.data.benchmarks import Benchmark
 from lseg.data.datamodule import SegmentationDataModule
 from lseg.data.items import SegmentationData
-from lseg.data.labels import parse_labels
 from lseg.data.sources import Entry, MaskSource, Part
 from lseg.data.tasks import (
     IGNORE_INDEX,
@@ -140,7 +140,7 @@ class ZeroShotDataModule(SegmentationDataModule):
     def _vocabulary(self, source: MaskSource) -> Vocabulary:
         names = None
         if self.label_file is not None:
-            names = parse_labels(resolve_data_path(self.label_file))
+            names = read_label_file(resolve_data_path(self.label_file), source)
         return Vocabulary(source, self.background, names)
 
     def _asked(self, source: MaskSource, entries: Sequence[Entry]) -> TwoWayData:

@@ -61,6 +61,14 @@ def test_validation_asks_for_seen_classes_unless_told_otherwise():
     assert sets["unseen"] == ["others", "dog", "pig"]
 
 
+def test_label_file_names_every_class_in_the_benchmarks_order(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_text("kitten\npuppy\ncattle\nbarn owl\npiglet\nchicken\n")
+    data = module(fold=1, label_file=path, validate="unseen")
+    assert data.labels == ["others", "kitten", "cattle", "barn owl", "chicken"]
+    assert data.val_sets == [("unseen", ["others", "puppy", "piglet"])]
+
+
 def test_a_benchmark_of_one_fold_sets_pictures_aside():
     data = module(RandomBenchmark(folds=1))
     data.benchmark.open = lambda fold, part: RandomSource((0, 1, 2), length=20)
