@@ -68,7 +68,7 @@ def test_the_number_of_processes_does_not_matter(checkpoint, pictures, tmp_path)
     segmenter = Segmenter.from_pretrained(checkpoint)
     images = [Path(f"{number}.png") for number in range(5)]
     results = []
-    for image in images:
+    for _ in images:
         segmenter.set_image(np.roll(np.asarray(Image.open(pictures / "a.png")), len(results), 1))
         results.append(segmenter.segment(NAMES))
     written = []

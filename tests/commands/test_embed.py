@@ -162,3 +162,12 @@ def test_options_that_exclude_each_other_are_refused(embed, frames, more):
     code, _, err = embed(frames, more=more)
     assert code == 2
     assert "exclude each other" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--stride", "0"), ("--output-size", ""), ("--long-side", "0")]
+)
+def test_sizes_that_mean_nothing_are_refused(embed, frames, option, value):
+    code, _, err = embed(frames, more=[option, value])
+    assert code == 2
+    assert "give" in err or "must" in err
