@@ -50,17 +50,24 @@ class InstancesFile:
 
     def finish(self) -> None:
         """Puts the parts of all processes together, in the order of the pictures."""
-        self._file.close()
+        self.close()
         wait_for_all()
         if self.shard.first:
-            with whole_file(self.path) as partial, partial.open("w", encoding="utf-8") as file:
-                self._write(file)
+            self.merge()
         wait_for_all()
-        self.discard()
+
+    def close(self) -> None:
+        """Ends this process's part."""
+        self._file.close()
+
+    def merge(self) -> None:
+        """Writes the file, once all parts are closed."""
+        with whole_file(self.path) as partial, partial.open("w", encoding="utf-8") as file:
+            self._write(file)
 
     def discard(self) -> None:
         """Deletes this process's part."""
-        self._file.close()
+        self.close()
         self._part.unlink(missing_ok=True)
 
     def _write(self, file: TextIO) -> None:

@@ -55,8 +55,8 @@ def embed(options: argparse.Namespace) -> None:
         "pca": None,
         "versions": versions(),
     }
-    clear_partials(out, {path.stem + preset.tail for path in shard.take(images)})
-    clear_partials(out, {path.stem for path in shard.take(images)})
+    stems = {path.stem for path in shard.take(images)}
+    clear_partials(out, stems | {stem + preset.tail for stem in stems})
     pca = None
     if options.pca is not None:
         with together(shard):
@@ -138,31 +138,23 @@ def preset_from(options: argparse.Namespace) -> Preset:
     Raises:
         ConfigError: If options contradict each other.
     """
-    preset = PRESETS[options.preset] if options.preset else Preset(EmbedConfig(), "npy", "", "")
-    changes: dict[str, object] = {
-        name: value
-        for name, value in (
-            ("size", options.size),
-            ("long_side", options.long_side),
-            ("scales", options.scales and tuple(options.scales)),
-            ("flip", options.flip),
-            ("window", options.window or None),
-            ("dtype", options.dtype),
-            ("layout", options.layout),
-            ("normalize", options.normalize),
-            ("grid", options.output_size and parse_grid(options.output_size)),
-            ("grid", options.stride and StrideGrid(options.stride)),
-        )
-        if value is not None
-    }
     if options.size is not None and options.long_side is not None:
         raise ConfigError("--size and --long-side exclude each other: give one of them")
     if options.output_size is not None and options.stride is not None:
         raise ConfigError("--output-size and --stride exclude each other: give one of them")
-    if options.size is not None:
+    preset = PRESETS[options.preset] if options.preset else Preset(EmbedConfig(), "npy", "", "")
+    names = ("size", "long_side", "scales", "flip", "window", "dtype", "layout", "normalize")
+    changes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if "scales" in changes:
+        changes["scales"] = tuple(changes["scales"])
+    if "size" in changes:
         changes["long_side"] = None
     if options.window == 0:
         changes["window"] = None
+    if options.output_size is not None:
+        changes["grid"] = parse_grid(options.output_size)
+    if options.stride is not None:
+        changes["grid"] = StrideGrid(options.stride)
     changed = preset.given(changes)
     return replace(changed, format=options.format or preset.format)
 

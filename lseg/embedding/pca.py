@@ -100,7 +100,7 @@ class Moments:
     def add(self, samples: Tensor) -> None:
         """Takes (n, C) into account."""
         extended = F.pad(samples.float(), (0, 1), value=1.0)
-        self.values += (extended.T @ extended).double().cpu()
+        self.values += (extended.T @ extended).cpu().double()
 
     def basis(self, count: int) -> PCA:
         """The first `count` principal components.

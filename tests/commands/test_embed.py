@@ -1,0 +1,173 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawings import draw
+from PIL import Image
+
+from lseg.embedding.pca import PCA
+from lseg.segmenter import Segmenter
+
+
+@pytest.fixture
+def embed(run, checkpoint, tmp_path):
+    def call(*images, out=tmp_path / "out", more=()):
+        return run("embed", *images, "--checkpoint", checkpoint, "--out", out, *more)
+
+    return call
+
+
+@pytest.fixture
+def frames(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(12):
+        Image.fromarray(draw(40, 56, seed=number)).save(folder / f"{number:03}.png")
+    return folder
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_killed_run_goes_on_to_the_very_files_of_an_uninterrupted_one(
+    embed, frames, checkpoint, tmp_path
+):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    embed(frames, out=whole)
+    command = [sys.executable, "-m", "lseg", "embed", frames, "--checkpoint", checkpoint]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen([*command, "--out", killed], env=environment)
+    while process.poll() is None and len(list(killed.glob("*.json"))) < 4:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (killed / ".011.0123abcd.partial.npy").write_bytes(b"as if killed here")
+    (killed / ".other.0123abcd.partial.npy").write_bytes(b"somebody else's")
+    assert len(list(killed.glob("*.json"))) >= 4
+    embed(frames, out=killed)
+    (killed / ".other.0123abcd.partial.npy").unlink()
+    assert contents(killed) == contents(whole)
+
+
+def test_another_picture_or_other_weights_under_the_same_name_are_done_again(
+    embed, frames, checkpoint, tmp_path
+):
+    embed(frames)
+    before = contents(tmp_path / "out")
+    Image.fromarray(draw(64, 80, seed=99)).save(frames / "003.png")
+    embed(frames)
+    after = contents(tmp_path / "out")
+    assert {name for name in after if after[name] != before[name]} == {"003.npy", "003.json"}
+    sidecar = tmp_path / "out" / "005.json"
+    sidecar.write_text(sidecar.read_text().replace('"weights": "', '"weights": "0'))
+    (tmp_path / "out" / "005.npy").write_bytes(b"of another model")
+    embed(frames)
+    assert contents(tmp_path / "out") == after
+
+
+def test_processes_share_the_pictures(embed, frames, tmp_path, monkeypatch):
+    embed(frames, out=tmp_path / "alone")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    seen = []
+    for rank in range(3):
+        monkeypatch.setenv("RANK", str(rank))
+        before = set(contents(tmp_path / "shared")) if rank else set()
+        embed(frames, out=tmp_path / "shared")
+        seen.append(len(set(contents(tmp_path / "shared")) - before))
+    assert seen == [8, 8, 8]  # two files a picture
+    assert contents(tmp_path / "shared") == contents(tmp_path / "alone")
+
+
+def test_a_text_file_can_name_the_pictures(embed, frames, tmp_path):
+    (tmp_path / "list.txt").write_text("frames/001.png\n\nframes/004.png\n")
+    code, _, _ = embed(tmp_path / "list.txt")
+    assert code == 0
+    assert sorted(contents(tmp_path / "out")) == ["001.json", "001.npy", "004.json", "004.npy"]
+    (tmp_path / "list.txt").write_text("frames/001.png\nframes/none.png\n")
+    code, _, err = embed(tmp_path / "list.txt")
+    assert code == 2
+    assert "picture 2" in err
+
+
+def test_a_video_is_refused_with_what_to_do(embed, tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"")
+    code, _, err = embed(tmp_path / "film.mp4")
+    assert code == 2
+    assert "ffmpeg" in err
+
+
+def test_pca_is_learnt_over_the_run_and_kept(embed, frames, checkpoint, tmp_path):
+    out = tmp_path / "out"
+    embed(frames, more=["--pca", "5", "--dtype", "float32"])
+    basis = PCA.load(out / "pca.safetensors")
+    assert basis.components.shape == (5, 16)
+    full = Segmenter.from_pretrained(checkpoint).embed(frames / "002.png", dtype="float32")
+    wanted = np.einsum("kc,chw->khw", basis.components, full - basis.mean[:, None, None].numpy())
+    np.testing.assert_allclose(np.load(out / "002.npy"), wanted, atol=1e-5)
+    sidecar = json.loads((out / "002.json").read_text())
+    assert sidecar["pca"]["components"] == 5
+    assert 0 < sidecar["pca"]["explained_variance"] <= 1
+    before = contents(out)
+    embed(frames, more=["--pca", "5", "--dtype", "float32"])
+    assert contents(out) == before
+    embed(frames, out=tmp_path / "again", more=["--pca", out / "pca.safetensors", "--dtype", "float32"])  # fmt: skip  # noqa: E501
+    for name in ("002.npy", "pca.safetensors"):
+        assert contents(tmp_path / "again")[name] == before[name]
+
+
+@pytest.mark.parametrize("more", [["--pca", "0"], ["--pca", "17"], ["--pca", "none.safetensors"]])
+def test_an_impossible_pca_is_refused(embed, frames, tmp_path, more):
+    code, _, err = embed(frames, more=more)
+    assert code == 2
+    assert more[1] in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_presets_write_what_is_read_and_yield_to_options(embed, frames, tmp_path):
+    out = tmp_path / "out"
+    embed(frames / "000.png", more=["--preset", "openscene"])
+    found = torch.load(out / "000.pt", weights_only=True)
+    assert found.shape == (16, 40, 56)
+    assert found.dtype == torch.float16
+    embed(
+        frames / "000.png",
+        more=["--preset", "feature3dgs", "--output-size", "24x32", "--scales", "0.1"],
+    )
+    assert torch.load(out / "000_fmap_CxHxW.pt", weights_only=True).shape == (16, 24, 32)
+    sidecar = json.loads((out / "000.json").read_text())
+    assert sidecar["file"] == "000_fmap_CxHxW.pt"
+    assert (sidecar["normalized"], sidecar["flip"], sidecar["scales"]) == (False, True, [0.1])
+
+
+def test_windows_and_layouts_reach_the_segmenter(embed, frames, checkpoint, tmp_path):
+    more = ["--size", "0", "--window", "32", "--layout", "HWC", "--stride", "4"]
+    embed(frames / "001.png", more=more)
+    segmenter = Segmenter.from_pretrained(checkpoint, size=0)
+    wanted = segmenter.embed(frames / "001.png", (10, 14), window=32, layout="HWC")
+    assert np.array_equal(np.load(tmp_path / "out" / "001.npy"), wanted)
+
+
+@pytest.mark.parametrize(
+    "more", [["--size", "64", "--long-side", "64"], ["--stride", "2", "--output-size", "picture"]]
+)
+def test_options_that_exclude_each_other_are_refused(embed, frames, more):
+    code, _, err = embed(frames, more=more)
+    assert code == 2
+    assert "exclude each other" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--stride", "0"), ("--output-size", ""), ("--long-side", "0")]
+)
+def test_sizes_that_mean_nothing_are_refused(embed, frames, option, value):
+    code, _, err = embed(frames, more=[option, value])
+    assert code == 2
+    assert "give" in err or "must" in err
