@@ -121,7 +121,9 @@ class TorchProgramFile:
     def write(self, model: LSeg, path: Path, details: dict[str, str]) -> None:
         """See `Format`."""
         text = json.dumps(details, indent=2, ensure_ascii=False)
-        torch.export.save(export_program(model), path, extra_files={"details.json": text})
+        program = export_program(model)
+        with warnings.catch_warnings(action="ignore"):  # what it stores is checked by running it
+            torch.export.save(program, path, extra_files={"details.json": text})
 
     def load(self, path: Path) -> Run:
         """See `Format`."""
