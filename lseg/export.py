@@ -41,9 +41,9 @@ class ImageSide(nn.Module):
         projection = merge(model.trunk.project, model.project)
         short = PixelEmbeddings(torch.empty(0), projection)._short()
         for name, values in zip(("weight", "bias"), projection, strict=True):
-            self.register_buffer(name, values)
+            self.register_buffer(name, values.clone())
         for name, values in zip(("short_weight", "short_bias"), short, strict=True):
-            self.register_buffer(name, values)
+            self.register_buffer(name, values.clone())
 
     def forward(self, pixels: Tensor, label_vectors: Tensor) -> Tensor:
         """Logits of every label at every pixel.

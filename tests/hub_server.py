@@ -107,7 +107,8 @@ class Handler(BaseHTTPRequestHandler):
             ]
             self.answer(200, {"files": modes})
         elif parts[4:5] == ["commit"]:
-            hub_id, files = "/".join(parts[2:4]), {}
+            hub_id = "/".join(parts[2:4])
+            files = dict(self.hub.repositories[hub_id].get(parts[5], {}))
             for line in body.decode().splitlines():
                 entry = json.loads(line)
                 if entry["key"] == "file":

@@ -55,6 +55,7 @@ def run(code, arguments, variables):
 
 def test_a_model_is_pushed_and_loaded_again(hub, model, tmp_path):
     model.save_pretrained(tmp_path / "model")
+    hub.repositories["user/tiny"] = {"main": {"pytorch_model.bin": b"a pickle"}}
     done = run(PUSH_AND_LOAD, [tmp_path / "model", ""], environment(tmp_path, hub.address))
     assert done.returncode == 0, done.stderr
     url, *errors = done.stdout.splitlines()
@@ -64,7 +65,9 @@ def test_a_model_is_pushed_and_loaded_again(hub, model, tmp_path):
     assert "user/none" in errors[1]
     assert "no such model" in errors[1]
     files = hub.repositories["user/tiny"]["main"]
-    assert sorted(files) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(files) == ["README.md", "config.json", "model.safetensors", "pytorch_model.bin"]
+    fetched = {path.name for path in (tmp_path / "home").rglob("snapshots/*/*")}
+    assert fetched == {"config.json", "model.safetensors"}  # pickles are not even downloaded
     assert files["model.safetensors"] == (tmp_path / "model" / "model.safetensors").read_bytes()
     assert json.loads(files["config.json"])["architecture"] == "lseg"
     assert "unseen: mIoU, % | 81.2 |" in files["README.md"].decode()

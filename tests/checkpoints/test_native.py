@@ -287,20 +287,6 @@ def test_a_hub_id_that_is_no_valid_one_is_refused():
     refusal("some one/some?model", "some one/some?model")
 
 
-def test_a_hub_id_is_downloaded_and_loaded(model, folder, monkeypatch):
-    asked = []
-
-    def download(repo_id, allow_patterns):
-        asked.append(repo_id)
-        assert not any(pattern.endswith((".bin", ".ckpt", ".pt")) for pattern in allow_patterns)
-        return str(folder)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    loaded = load_model("someone/some-model")
-    assert asked == ["someone/some-model"]
-    assert torch.equal(loaded.project.weight, model.project.weight)
-
-
 def test_a_local_folder_comes_before_a_hub_id(model, folder, monkeypatch):
     monkeypatch.chdir(folder.parent.parent)
     loaded = load_model(f"{folder.parent.name}/{folder.name}")
