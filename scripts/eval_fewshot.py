@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lseg.cli import BENCHMARKS, main
+from lseg.cli import main
+from lseg.commands.arguments import BENCHMARKS
 from lseg.evaluation.fewshot_table import fewshot_table
 from lseg.files import whole_file
 

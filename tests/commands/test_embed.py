@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from drawings import draw
+from drawing import draw
 from PIL import Image
 
 from lseg.embedding.pca import PCA

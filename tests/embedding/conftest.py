@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from drawings import draw
+from drawing import draw
 from safetensors.torch import save_file
 
 from lseg.config import LSegConfig, Preprocessing, TextConfig, TrunkConfig

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from drawings import draw
+from drawing import draw
 
 from lseg.embedding.config import EmbedConfig
 from lseg.embedding.files import new_embeddings

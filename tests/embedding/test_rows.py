@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from drawings import draw
+from drawing import draw
 
 from lseg.embedding.config import (
     PRESETS,
