@@ -23,7 +23,7 @@ def test_loading_goes_on_while_an_item_is_in_use_but_not_far():
 
     stream = prefetch(range(10), load)
     next(stream)
-    assert third.wait(10)
+    assert third.wait(60)
     assert sorted(loaded) == [0, 1, 2]
     next(stream)
     stream.close()

@@ -63,7 +63,7 @@ def test_nothing_is_left_of_what_failed(tmp_path, values, suffix):
 
 
 def test_a_disk_that_is_too_small_is_noticed_at_the_start(tmp_path):
-    shape = (512, 2**25, 2**10)  # 32 PiB
+    shape = (512, 2**25, 2**10)  # 32 TiB
     with pytest.raises(LSegError, match="cannot be written"):
         new_embeddings(tmp_path / "a.npy", shape, "float16", "CHW").__enter__()
     assert list(tmp_path.iterdir()) == []
