@@ -1,13 +1,12 @@
 """Draws demo/tour.png, the picture of the README's tour, with the embedded model.
 
-    python scripts/make_tour_picture.py [OUT.png]
+python scripts/make_tour_picture.py [OUT.png]
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torch import from_numpy, pca_lowrank
 
 from lseg.data.shapes import CLASSES, draw
