@@ -14,10 +14,10 @@ from torch import Tensor
 
 from lseg.models.upsample import row_span
 
-STRIP_BYTES = 2**23
+STRIP_BYTES = 2**24
 """About how large the logits of a strip are: small enough for a processor's cache."""
 
-LABELS_AT_ONCE = 256
+LABELS_AT_ONCE = 128
 """Of more labels, a strip holds only so many at a time."""
 
 
