@@ -68,7 +68,8 @@ def build_schedule(
     """The schedule over `steps` optimizer steps."""
     if config.schedule == "onecycle":
         peaks = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, peaks, total_steps=steps, pct_start=config.warmup or 0.3)
+        rise = max(config.warmup or 0.3, min(0.9, 2 / steps))  # a rise of one step divides by zero
+        return OneCycleLR(optimizer, peaks, total_steps=steps, pct_start=rise)
     warmup = round(config.warmup * steps)
 
     def factor(step: int) -> float:

@@ -58,6 +58,12 @@ def test_onecycle_peaks_at_the_configured_rates():
     assert lr[-1, 0] < 0.01
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 10, 11, 20])
+def test_onecycle_works_for_short_runs(steps):
+    lr = rates(OptimConfig(lr=0.1, schedule="onecycle", warmup=0.1), steps)
+    assert lr.isfinite().all() and (lr > 0).all()
+
+
 def test_the_rate_does_not_depend_on_anything_but_the_configuration():
     config = OptimConfig(lr=0.004)
     assert rates(config, 10)[0].tolist() == pytest.approx([0.004, 0.04])
