@@ -1,11 +1,9 @@
 """Exported programs as files, each checked against the network before it gets its name."""
 
 import json
-import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -86,20 +84,6 @@ class OnnxFile:
             return torch.from_numpy(np.asarray(session.run([LOGITS], inputs)[0]))
 
         return run
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """Keeps what these libraries log of their own workings from the screen."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def name_dimensions(model: object) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lseg.errors import CheckpointError
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -32,6 +34,21 @@ def clear_partials(folder: Path, stems: Collection[str]) -> None:
         found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial(\..*)?", path.name)
         if found and found[1] in stems:
             path.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file that belongs to a checkpoint.
+
+    Raises:
+        CheckpointError: If the file cannot be read, or holds no object.
+    """
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} holds no JSON object")
+    return values
 
 
 def _umask() -> int:

@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from benchmark_startup import open_demo, show_help
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -265,15 +265,8 @@ def sizes_case(settings: Settings) -> list[Contender]:
 
 
 def startup_case(_: Settings) -> list[Contender]:
-    """Commands from start to end."""
-
-    def run(*command: str) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, "-m", "lseg", *command], capture_output=True)
-
-    return [
-        Contender("lseg --help", run("--help")),
-        Contender("lseg demo --help", run("demo", "--help")),
-    ]
+    """`lseg --help` from start to end, and `lseg demo` until its page answers."""
+    return [Contender("lseg --help", show_help), Contender("lseg demo", open_demo)]
 
 
 CASES: dict[str, Callable[[Settings], list[Contender]]] = {

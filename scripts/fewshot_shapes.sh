@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The zero-shot and few-shot benchmark in small: trains and evaluates the four folds of the shapes
-# world, ten to fifteen minutes on two CPU cores. Takes the folder of the results, by default
+# world, about 15 minutes of processor time. Takes the folder of the results, by default
 # runs/shapes; further arguments go to the trainings (`lseg fit`).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"

@@ -1,6 +1,5 @@
 """Models on the Hugging Face Hub, or a server with its interface (`HF_ENDPOINT`)."""
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -9,7 +8,7 @@ from typing import Any
 
 from lseg.checkpoints.card import model_card
 from lseg.checkpoints.native import save_model
-from lseg.errors import CheckpointError
+from lseg.files import read_json
 from lseg.hub_errors import explained
 from lseg.models.network import Network
 
@@ -39,7 +38,7 @@ def push_to_hub(
     Raises:
         CheckpointError: If the Hub cannot be reached or refuses, or the figures cannot be read.
     """
-    values = figures if isinstance(figures, Mapping | None) else _read(Path(figures))
+    values = figures if isinstance(figures, Mapping | None) else read_json(Path(figures))
     with tempfile.TemporaryDirectory() as folder:
         save_model(model, folder)
         card = model_card(model.config, hub_id, values, licence)
@@ -62,13 +61,3 @@ def _upload(folder: str, hub_id: str, private: bool, revision: str | None) -> Ca
         return str(commit.commit_url)
 
     return upload
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"figures {path} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"figures {path} hold no JSON object: give a result.json")
-    return values

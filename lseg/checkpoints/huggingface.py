@@ -4,11 +4,9 @@ Intel/dpt-large, Intel/dpt-large-ade and Intel/dpt-hybrid-midas are such folders
 transformers 5 saves today: the names of the weights have not changed since.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +17,7 @@ from lseg.checkpoints.keymap import Conversion, Rule, Source, rename, take
 from lseg.checkpoints.native import CONFIG_FILE, WEIGHTS_FILE
 from lseg.config import DepthConfig, NetworkConfig, SegmentationConfig
 from lseg.errors import CheckpointError
+from lseg.files import read_json
 
 PICKLE_FILE = "pytorch_model.bin"
 PREPROCESSOR_FILE = "preprocessor_config.json"
@@ -100,7 +99,7 @@ def is_huggingface(folder: Path) -> bool:
     """Whether `config.json` is one of the transformers library, of any kind of model."""
     file = folder / CONFIG_FILE
     try:
-        return file.is_file() and "model_type" in _read_json(file)
+        return file.is_file() and "model_type" in read_json(file)
     except CheckpointError:
         return False
 
@@ -116,7 +115,7 @@ def convert_huggingface(folder: Path) -> Conversion:
         CheckpointError: If a file is missing or broken, the model is no DPT, has an option that
             networks here do not have, or a weight with an unknown name; it names the first.
     """
-    source, options = Source(str(folder)), _read_json(folder / CONFIG_FILE)
+    source, options = Source(str(folder)), read_json(folder / CONFIG_FILE)
     if options.get("model_type") != "dpt":
         raise CheckpointError(
             f"{source} holds a model of type {options.get('model_type')!r}: only 'dpt' is converted"
@@ -131,7 +130,7 @@ def convert_huggingface(folder: Path) -> Conversion:
     trunk = trunk_config(options, source.name)
     preprocessor = folder / PREPROCESSOR_FILE
     preprocessing = preprocessing_config(
-        _read_json(preprocessor) if preprocessor.is_file() else {}, str(preprocessor)
+        read_json(preprocessor) if preprocessor.is_file() else {}, str(preprocessor)
     )
     weights = _read_weights(folder)
     merge_attention(weights, trunk.levels[-1] + 1, source.name)
@@ -200,7 +199,7 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
     """The shards that an index lists, all of them with all of their weights."""
-    places = _read_json(index).get("weight_map")
+    places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not all(
         isinstance(name, str) and Path(name).name == name for name in places.values()
     ):
@@ -212,13 +211,3 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
         if key not in weights:
             raise CheckpointError(f"{index.parent / name} lacks the weight {key!r}")
     return weights
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path} holds no JSON object")
-    return values

@@ -31,12 +31,17 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Which model, where, and how exactly it computes."""
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Which model."""
     parser.add_argument(
         "--checkpoint", default="tiny", metavar="MODEL",
         help="model folder, Hub id, .ckpt of a training, or 'tiny' (the embedded model, default)",
     )  # fmt: skip
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Which model, where, and how exactly it computes."""
+    add_checkpoint(parser)
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; default auto")
     parser.add_argument(
         "--precision", default="fp32", choices=["auto", "fp32", "bf16", "int8"],

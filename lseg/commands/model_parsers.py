@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from lseg.commands.arguments import (
-    Commands,
-    command,
-    whole,
-)
+from lseg.commands.arguments import Commands, add_checkpoint, command, whole
 
 
 def add_commands(commands: Commands) -> None:
@@ -41,10 +37,7 @@ def _add_convert(commands: Commands) -> None:
 
 def _add_export(commands: Commands) -> None:
     parser = commands.add_parser("export", help="the image side as ONNX or torch.export program")
-    parser.add_argument(
-        "--checkpoint", default="tiny", metavar="MODEL",
-        help="model folder, Hub id, .ckpt of a training, or 'tiny' (the embedded model, default)",
-    )  # fmt: skip
+    add_checkpoint(parser)
     parser.add_argument(
         "--out", required=True, type=Path, metavar="FILE", help="ends in .onnx or .pt2"
     )

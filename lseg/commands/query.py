@@ -19,9 +19,8 @@ from lseg.data.labels import parse_labels
 from lseg.embedding.config import PRESETS
 from lseg.embedding.files import FORMATS
 from lseg.embedding.query import segment_stored
-from lseg.embedding.sidecar import Sidecar
+from lseg.embedding.sidecar import Sidecar, label_encoder
 from lseg.errors import DataError
-from lseg.models.text import LabelEncoder
 
 
 def query(options: argparse.Namespace) -> None:
@@ -35,9 +34,7 @@ def query(options: argparse.Namespace) -> None:
 
     @cache
     def vectors(text: TextConfig, tower: str | None, width: int) -> Tensor:
-        encoder = LabelEncoder(text, width)
-        encoder.tower = None if tower is None else Path(tower)
-        return encoder.encode(labels)
+        return label_encoder(text, tower, width).encode(labels)
 
     replacement = None if options.text_table is None else text_from(options.text_table)
     for file in tqdm(files, unit="image", disable=len(files) < 2):

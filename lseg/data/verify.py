@@ -97,19 +97,13 @@ def _mask_size(tree: Tree, stem: str, asked: set[int]) -> str:
 def pascal_listing(place: Place, part: Part) -> Listing:
     """All folds of PASCAL-5i."""
     tree = VocTree(place.root)
-    if place.splits is None:
-        return Listing(tree, {stem: set() for stem in tree.stems(part)})
-    folder = place.splits / "pascal" / part.value
-    return _listed(tree, folder, ".txt", read_pascal, PascalBenchmark.folds)
+    return _listed(tree, place, part, ("pascal", ".txt"), read_pascal, PascalBenchmark.folds)
 
 
 def coco_listing(place: Place, part: Part) -> Listing:
     """All folds of COCO-20i."""
     tree = CocoTree(place.root)
-    if place.splits is None:
-        return Listing(tree, {stem: set() for stem in tree.stems(part)})
-    folder = place.splits / "coco" / part.value
-    return _listed(tree, folder, ".pkl", read_coco, CocoBenchmark.folds)
+    return _listed(tree, place, part, ("coco", ".pkl"), read_coco, CocoBenchmark.folds)
 
 
 def fss_listing(place: Place, part: Part) -> Listing:
@@ -134,8 +128,18 @@ LISTINGS: dict[str, Callable[[Place, Part], Listing]] = {
 
 
 def _listed(
-    tree: Tree, folder: Path, suffix: str, read: Callable[[Path], list[Line]], folds: Folds
+    tree: VocTree | CocoTree,
+    place: Place,
+    part: Part,
+    lists: tuple[str, str],
+    read: Callable[[Path], list[Line]],
+    folds: Folds,
 ) -> Listing:
+    """By the lists of all folds, whose folder and suffix are `lists`; without any, all pictures."""
+    if place.splits is None:
+        return Listing(tree, {stem: set() for stem in tree.stems(part)})
+    name, suffix = lists
+    folder = place.splits / name / part.value
     asked: dict[str, set[int]] = {}
     notes = []
     paths = [folder / f"fold{fold}{suffix}" for fold in range(len(folds))]

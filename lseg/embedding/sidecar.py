@@ -150,11 +150,12 @@ class Sidecar:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} was not written by `lseg embed`: {error!r}") from error
 
-    def label_encoder(self) -> LabelEncoder:
-        """The text side of the model that made the embeddings."""
-        encoder = LabelEncoder(self.text, self.embed_dim)
-        encoder.tower = None if self.tower is None else Path(self.tower)
-        return encoder
+
+def label_encoder(text: TextConfig, tower: str | None, width: int) -> LabelEncoder:
+    """The text side of a model that made embeddings; `tower` is its folder, where it has one."""
+    encoder = LabelEncoder(text, width)
+    encoder.tower = None if tower is None else Path(tower)
+    return encoder
 
 
 def _size(values: list[int]) -> Size:

@@ -1,18 +1,14 @@
 """A saved tiny network, drawn pictures and masks, and the command line in this process."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from drawing import LABELS, TRUNK, draw, save_depth_net
+from drawing import LABELS, TRUNK, draw, save_depth_net, save_lseg
 from PIL import Image
-from safetensors.torch import save_file
 
 from lseg.cli import main
-from lseg.config import LSegConfig, Preprocessing, SegmentationConfig, TextConfig, TrunkConfig
+from lseg.config import Preprocessing, SegmentationConfig
 from lseg.models.dpt import DPTSegmentation
-from lseg.models.lseg import LSeg
 
 WIDTH = 16
 NAMES = ["sky", "road", "tree", "other"]
@@ -20,22 +16,7 @@ NAMES = ["sky", "road", "tree", "other"]
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
-    """Its embeddings are centred, so that random labels each win some pixels."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("model")
-    vectors = torch.nn.functional.normalize(torch.randn(len(NAMES), WIDTH), dim=-1)
-    table = folder / "table.safetensors"
-    save_file({"embeddings": vectors}, table, metadata={"labels": json.dumps(NAMES)})
-    trunk = TrunkConfig(
-        "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
-    )
-    text = TextConfig(table=str(table))
-    model = LSeg(LSegConfig(trunk, Preprocessing(size=64), text, embed_dim=WIDTH)).eval()
-    with torch.no_grad():
-        pixels = torch.from_numpy(draw(96, 96)).permute(2, 0, 1)[None]
-        model.project.bias -= model.encode_image(model.normalize(pixels)).mean((0, 2, 3))
-    model.save_pretrained(folder / "saved")
-    return folder / "saved"
+    return save_lseg(tmp_path_factory.mktemp("model"), NAMES)
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
+from drawing import save_lseg
 from fewshot_trees import coco_tree, fss_tree, voc_tree
 from PIL import Image
-from safetensors.torch import save_file
 
-from lseg.config import LSegConfig, Preprocessing, TextConfig, TrunkConfig
 from lseg.data.class_names import PASCAL
-from lseg.models.lseg import LSeg
 
 WIDTH = 16
 NAMES = ["others", "background", "potted plant", "sky", *PASCAL, "ac_wall", "melon", "zebra_fish"]
@@ -20,22 +17,7 @@ KEYS = {"miou", "fb_iou", "per_class", "folds"}
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """Random, with a table of labels; embeddings are centred, so that both labels win pixels."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("model")
-    vectors = torch.nn.functional.normalize(torch.randn(len(NAMES), WIDTH), dim=-1)
-    table = folder / "table.safetensors"
-    save_file({"embeddings": vectors}, table, metadata={"labels": json.dumps(NAMES)})
-    trunk = TrunkConfig(
-        "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
-    )
-    text = TextConfig(table=str(table))
-    model = LSeg(LSegConfig(trunk, Preprocessing(size=64), text, embed_dim=WIDTH)).eval()
-    with torch.no_grad():
-        pixels = model.normalize(torch.randint(0, 256, (1, 3, 96, 96), dtype=torch.uint8))
-        model.project.bias -= model.encode_image(pixels).mean((0, 2, 3))
-    model.save_pretrained(folder / "saved")
-    return folder / "saved"
+    return save_lseg(tmp_path_factory.mktemp("model"), NAMES)
 
 
 @pytest.fixture

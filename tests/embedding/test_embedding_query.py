@@ -15,6 +15,7 @@ from lseg.embedding.sidecar import (
     describe_model,
     describe_picture,
     fingerprint,
+    label_encoder,
     made_with,
 )
 from lseg.errors import DataError, LabelError
@@ -41,7 +42,8 @@ def ask(tmp_path):
         about |= {**describe_picture(result), **describe_model(model), **describe_config(config)}
         write_json(tmp_path / "a.json", about)
         sidecar = Sidecar.read(tmp_path / "a.json")
-        vectors = sidecar.label_encoder().encode(NAMES)
+        encoder = label_encoder(sidecar.text, sidecar.tower, sidecar.embed_dim)
+        vectors = encoder.encode(NAMES)
         return segment_stored(file, sidecar, vectors, NAMES).label_map
 
     return call
