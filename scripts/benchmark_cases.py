@@ -15,10 +15,12 @@ from torch.nn import functional as F
 
 from lseg.config import LSegConfig
 from lseg.models.acceleration import accelerate
+from lseg.models.backbones import Level
 from lseg.models.embeddings import PixelEmbeddings, merge
 from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
 from lseg.models.maps import label_map, whole
+from lseg.models.similarity import PixelLogits
 from lseg.segmenter import Segmenter
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
@@ -142,33 +144,36 @@ def huggingface_dpt() -> torch.nn.Module:
 
 
 def head_case(settings: Settings) -> list[Contender]:
-    """Decoder and head: reassembled maps to full-resolution logits."""
+    """Decoder and head: what the backbone gives to full-resolution logits."""
     model, picture = network(settings.preset, settings.device), pixels(settings)
     with torch.inference_mode():
-        maps = plain.levels(model.trunk, picture)
+        levels = model.trunk.backbone(picture)
     size = (settings.size, settings.size)
     found = []
     for count in LABEL_COUNTS:
         text = vectors(count, settings)
         base = f"plain formula, {count} labels"
         found += [
-            Contender(base, inference(lambda t=text: plain.head(model, maps, t, size))),
+            Contender(base, inference(lambda t=text: plain_head(model, levels, t, size))),
             Contender(
-                f"ours, {count} labels", inference(lambda t=text: our_head(model, maps, t)), base
+                f"ours, {count} labels", inference(lambda t=text: our_head(model, levels, t)), base
             ),
         ]
     return found
 
 
-def our_head(model: LSeg, maps: list[Tensor], text: Tensor) -> Tensor:
-    """As `plain.head`, by this implementation."""
-    from lseg.models.similarity import PixelLogits
+def plain_head(model: LSeg, levels: list[Level], text: Tensor, size: tuple[int, int]) -> Tensor:
+    """Decoder and head as published."""
+    return plain.head(model, plain.reassemble(model.trunk, levels), text, size)
 
-    embeddings = PixelEmbeddings(
-        model.trunk.fusion(maps), merge(model.trunk.project, model.project)
-    )
-    height, width = (4 * side for side in maps[0].shape[-2:])
-    return whole(PixelLogits(model.compare(embeddings, text), (height, width), (height, width)))
+
+def our_head(model: LSeg, levels: list[Level], text: Tensor) -> Tensor:
+    """As `plain_head`, by this implementation."""
+    features = model.trunk.decode(levels)
+    embeddings = PixelEmbeddings(features, merge(model.trunk.project, model.project))
+    half = model.compare(embeddings, text)
+    height, width = (2 * side for side in half.size)
+    return whole(PixelLogits(half, (height, width), (height, width)))
 
 
 def labels_case(settings: Settings) -> list[Contender]:

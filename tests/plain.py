@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lseg.models.backbones import Level
 from lseg.models.lseg import LSeg
 from lseg.models.trunk import Trunk, pad_to_multiple
 
@@ -17,10 +18,15 @@ def interpolate(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(maps, size=size, mode="bilinear", align_corners=True)
 
 
-def levels(trunk: Trunk, pixels: Tensor) -> list[Tensor]:
-    """Backbone and reassemble: four maps, finest first."""
-    found = trunk.backbone(pixels)
-    return [step(level) for step, level in zip(trunk.reassemble, found, strict=True)]
+def reassemble(trunk: Trunk, levels: list[Level]) -> list[Tensor]:
+    """What the backbone gives as four maps, finest first."""
+    return [step(level) for step, level in zip(trunk.reassemble, levels, strict=True)]
+
+
+def stages(trunk: Trunk, pixels: Tensor) -> dict[str, Tensor]:
+    """The reassembled maps by the names of the stored references, `layer1` the finest."""
+    maps = reassemble(trunk, trunk.backbone(pixels))
+    return {f"layer{number}": found for number, found in enumerate(maps, start=1)}
 
 
 def decode(trunk: Trunk, maps: list[Tensor]) -> Tensor:
@@ -51,5 +57,6 @@ def head(model: LSeg, maps: list[Tensor], text: Tensor, size: tuple[int, ...]) -
 def logits(model: LSeg, pixels: Tensor, text: Tensor) -> Tensor:
     """(B, 3, H, W) and (N, C) or (B, N, C) to (B, N, H, W)."""
     padded, (height, width) = pad_to_multiple(pixels, model.trunk.multiple)
-    full = head(model, levels(model.trunk, padded), text, tuple(padded.shape[-2:]))
+    maps = list(stages(model.trunk, padded).values())
+    full = head(model, maps, text, tuple(padded.shape[-2:]))
     return full[..., :height, :width]

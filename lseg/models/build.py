@@ -20,7 +20,7 @@ from lseg.models.backbones import (
     level_scales,
 )
 from lseg.models.fusion import Fusion
-from lseg.models.reassemble import READOUTS, Reassemble, TakeMap
+from lseg.models.reassemble import READOUTS, Reassemble, ReassembleStep, TakeMap
 from lseg.models.regularization import ACTIVATIONS, SpatialBlock
 from lseg.models.trunk import Trunk
 
@@ -66,7 +66,7 @@ def build_trunk(config: TrunkConfig, backbone: Backbone | None = None) -> Trunk:
             f"{config.backbone} has no class token, so readout {config.readout!r} is impossible: "
             "use readout 'ignore'"
         )
-    reassemble: list[nn.Module] = []
+    reassemble: list[ReassembleStep] = []
     widths: list[int] = []
     scales = level_scales(backbone.levels)
     for level, width, scale in zip(backbone.levels, config.level_widths, scales, strict=True):

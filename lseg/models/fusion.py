@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -80,17 +79,14 @@ class Fusion(nn.Module):
             for index in range(len(widths))
         )
 
-    def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """Maps at strides 4, 8, 16, 32, finest first, to one map (B, F, H/4, W/4).
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Maps (B, F, h, w) at strides 4, 8, 16, 32, finest first, to one map (B, F, H/4, W/4).
 
-        The last block's projection and its upsampling to half resolution are left to the head,
-        which may have something linear of its own to merge them with. All of it is fastest where
-        the channels of a pixel lie side by side in memory.
+        They come through `level_convs`, which the reassemble steps run (each may have a step of its
+        own to merge with it), and are fastest where the channels of a pixel lie side by side. The
+        last block's projection and its upsampling to half resolution are left to the head, which
+        may have something linear of its own to merge them with.
         """
-        maps = [
-            conv(level.contiguous(memory_format=torch.channels_last))
-            for conv, level in zip(self.level_convs, levels, strict=True)
-        ]
         finest, *between, x = maps
         x = self.blocks[-1](x)
         for block, skip in zip(reversed(self.blocks[1:-1]), reversed(between), strict=True):

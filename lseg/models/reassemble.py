@@ -1,10 +1,12 @@
 """From transformer tokens back to image-like feature maps (DPT, section 3.1)."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.config import Readout
 from lseg.models.backbones import Level
+from lseg.models.upconv import UpsampledConvolution
 
 
 class ReadoutProject(nn.Module):
@@ -53,7 +55,18 @@ READOUTS: dict[Readout, type[nn.Module]] = {
 }
 
 
-class Reassemble(nn.Module):
+class ReassembleStep(nn.Module):
+    """Base: a level's output to an image-like map at the level's stride."""
+
+    def narrowed(self, level: Level, conv: nn.Conv2d) -> Tensor:
+        """`conv(self(level))`, where `conv` is the 3x3 that brings the level to F channels.
+
+        Convolutions are fastest where the channels of a pixel lie side by side in memory.
+        """
+        return conv(self(level).contiguous(memory_format=torch.channels_last))
+
+
+class Reassemble(ReassembleStep):
     """Read, project to the level's width by 1x1, resample to the level's stride.
 
     Args:
@@ -69,13 +82,20 @@ class Reassemble(nn.Module):
         self.read = READOUTS[readout](width) if readout == "project" else READOUTS[readout]()
         self.project = nn.Conv2d(width, out_width, 1)
         self.resample = _resample(out_width, scale)
+        self._upsampled = UpsampledConvolution()
 
     def forward(self, level: Level) -> Tensor:
         """Tokens on a grid (B, D, h, w) to (B, out_width, scale * h, scale * w)."""
         return self.resample(self.project(self.read(level)))
 
+    def narrowed(self, level: Level, conv: nn.Conv2d) -> Tensor:
+        """See `ReassembleStep`; an upsampling is merged with `conv`."""
+        if not isinstance(self.resample, nn.ConvTranspose2d):
+            return super().narrowed(level, conv)
+        return self._upsampled(self.project(self.read(level)), self.resample, conv)
 
-class TakeMap(nn.Module):
+
+class TakeMap(ReassembleStep):
     """The reassemble step of a convolutional level: its feature map is already image-like."""
 
     def forward(self, level: Level) -> Tensor:

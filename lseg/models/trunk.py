@@ -1,22 +1,25 @@
 """The DPT trunk that language-driven, fixed-class and depth networks share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.errors import ImageError
-from lseg.models.backbones import Backbone, level_scales, size_multiple
+from lseg.models.backbones import Backbone, Level, level_scales, size_multiple
 from lseg.models.fusion import Fusion
+from lseg.models.reassemble import ReassembleStep
 
 
 class Trunk(nn.Module):
     """Backbone, reassemble, fusion (Ranftl et al., "Vision Transformers for Dense Prediction")."""
 
-    def __init__(self, backbone: Backbone, reassemble: Sequence[nn.Module], fusion: Fusion) -> None:
+    def __init__(
+        self, backbone: Backbone, reassemble: Sequence[ReassembleStep], fusion: Fusion
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.reassemble = nn.ModuleList(reassemble)
@@ -42,10 +45,17 @@ class Trunk(nn.Module):
         """As `forward`, without the last projection; computed in `autocast`, if that is set."""
         half = self.autocast is not None
         with torch.autocast(pixels.device.type, self.autocast) if half else nullcontext():
-            levels = self.backbone(pixels)
-            maps = [step(level) for step, level in zip(self.reassemble, levels, strict=True)]
-            features = self.fusion(maps)
+            features = self.decode(self.backbone(pixels))
         return features.float() if half else features
+
+    def decode(self, levels: Sequence[Level]) -> Tensor:
+        """Reassemble and fusion: what the backbone gives to features, as `refine`."""
+        steps = cast(Iterable[ReassembleStep], self.reassemble)
+        convs = cast(Iterable[nn.Conv2d], self.fusion.level_convs)
+        return self.fusion([
+            step.narrowed(level, conv)
+            for step, level, conv in zip(steps, levels, convs, strict=True)
+        ])  # fmt: skip
 
 
 class Padded(NamedTuple):

@@ -9,6 +9,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
+import plain
 import pytest
 import torch
 from official import REFERENCE, filler, manifest
@@ -72,22 +73,18 @@ class Case:
     def run(self, size):
         """The inputs of the level convolutions, the fusion's output, and what the network says."""
         if size not in self.runs:
-            stages, trunk = {}, self.model.trunk
-            convs = enumerate(trunk.fusion.level_convs, start=1)
-            hooks = [keep_input(conv, f"layer{level}", stages) for level, conv in convs]
-            hooks.append(
-                trunk.fusion.register_forward_hook(
-                    lambda m, i, out: stages.update(path_1=double(trunk.project(out)))
-                )
-            )
+            trunk = self.model.trunk
             pixels = filler().image(*size, seed=1, batch=2 if self.zero_shot else 1)
+            stages = plain.stages(trunk, pixels)
+            hook = trunk.fusion.register_forward_hook(
+                lambda m, i, out: stages.update(path_1=double(trunk.project(out)))
+            )
             if self.name.startswith("lseg"):
                 stages["embeddings"] = self.model.embed(pixels)
                 stages["head1"] = stages["embeddings"].dense()
             else:
                 stages[""] = self.model(pixels)
-            for hook in hooks:
-                hook.remove()
+            hook.remove()
             self.runs[size] = stages
         return self.runs[size]
 
@@ -103,10 +100,6 @@ class Case:
         tower = build_text_tower(self.config.text.model, self.text).eval()
         tokenizer = open_clip.get_tokenizer(self.config.text.model)
         return lambda labels: tower.encode_text(tokenizer(list(labels)), normalize=True).detach()
-
-
-def keep_input(module, name, stages):
-    return module.register_forward_pre_hook(lambda m, inputs: stages.update({name: inputs[0]}))
 
 
 @pytest.fixture(scope="module", params=sorted(STORED))

@@ -142,7 +142,8 @@ def test_fusion_equals_dpt_with_projection_after_upsampling(batch_norm, coarse):
             plain_unit(block.unit, x), scale_factor=2, mode="bilinear", align_corners=True
         )
         x = block.project(x)
-    ours = fusion.last.project(fusion(levels))
+    maps = [conv(level) for conv, level in zip(fusion.level_convs, levels, strict=True)]
+    ours = fusion.last.project(fusion(maps))
     assert ours.shape == (2, 16, *sizes[0])
     torch.testing.assert_close(double(ours), x, atol=1e-10, rtol=0)
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import plain
 import pytest
 import torch
 from torch.nn import functional as F
@@ -131,19 +132,12 @@ def clip(fill, manifest):
 def stages(request, model, fill):
     """The stored prefix and every stored stage of one forward pass, at full size."""
     height, width = request.param
-    stages = {}
-
-    def keep(name):
-        return lambda module, inputs: stages.update({name: inputs[0]})
-
-    modules = {f"layer{n}": conv for n, conv in enumerate(model.trunk.fusion.level_convs, start=1)}
-    handles = [module.register_forward_pre_hook(keep(name)) for name, module in modules.items()]
+    pixels = fill.image(height, width, seed=1)
     with torch.no_grad():
-        stages["embeddings"] = model.embed(fill.image(height, width, seed=1))
+        stages = plain.stages(model.trunk, pixels)
+        stages["embeddings"] = model.embed(pixels)
         stages["head1"] = stages["embeddings"].dense()
         stages["path_1"] = double(model.trunk.project(stages["embeddings"].features))
-    for handle in handles:
-        handle.remove()
     return f"{height}x{width}", stages
 
 
