@@ -52,6 +52,12 @@ class Contender:
 
 
 @functools.cache
+def plain_network(preset: str, device: str) -> LSeg:
+    """The same weights for the published formula."""
+    return plain.model(network(preset, device))
+
+
+@functools.cache
 def network(preset: str, device: str, precision: str = "fp32", compiled: bool = False) -> LSeg:
     """An LSeg with random weights that do something: batch norms are not the identity."""
     torch.manual_seed(0)
@@ -79,12 +85,13 @@ def network_case(settings: Settings) -> list[Contender]:
     """Whole images to full-resolution logits."""
     model, picture = network(settings.preset, settings.device), pixels(settings)
     half = network(settings.preset, settings.device, "bf16")
+    published = plain_network(settings.preset, settings.device)
     found = []
     for count in LABEL_COUNTS:
         text = vectors(count, settings)
         base = f"plain formula, {count} labels"
         found += [
-            Contender(base, inference(lambda t=text: plain.logits(model, picture, t))),
+            Contender(base, inference(lambda t=text: plain.logits(published, picture, t))),
             Contender(f"ours, {count} labels", inference(lambda t=text: model(picture, t)), base),
             Contender(f"ours bf16, {count}", inference(lambda t=text: half(picture, t)), base),
         ]
@@ -148,13 +155,14 @@ def head_case(settings: Settings) -> list[Contender]:
     model, picture = network(settings.preset, settings.device), pixels(settings)
     with torch.inference_mode():
         levels = model.trunk.backbone(picture)
+    published = plain_network(settings.preset, settings.device)
     size = (settings.size, settings.size)
     found = []
     for count in LABEL_COUNTS:
         text = vectors(count, settings)
         base = f"plain formula, {count} labels"
         found += [
-            Contender(base, inference(lambda t=text: plain_head(model, levels, t, size))),
+            Contender(base, inference(lambda t=text: plain_head(published, levels, t, size))),
             Contender(
                 f"ours, {count} labels", inference(lambda t=text: our_head(model, levels, t)), base
             ),
@@ -205,7 +213,12 @@ def relabel_case(settings: Settings) -> list[Contender]:
 
 def train_step(settings: Settings, labels: int, text_inside: bool) -> Callable[[], object]:
     """Forward and backward of ViT-B/32, batch 2."""
-    model = copy.deepcopy(network("vitb32", settings.device)).train()
+    model = (
+        plain_network("vitb32", settings.device)
+        if text_inside
+        else network("vitb32", settings.device)
+    )
+    model = copy.deepcopy(model).train()
     picture = pixels(settings, 2)
     mask = torch.randint(0, labels, (2, settings.size, settings.size), device=settings.device)
     if not text_inside:

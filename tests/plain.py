@@ -1,8 +1,11 @@
 """LSeg as its paper writes it down, over the weights of an `LSeg`: the oracle of the fast head.
 
 Nothing is reordered, merged or computed in strips: projections run after the upsampling, the map of
-normalised embeddings is built, and every logit exists at full resolution.
+normalised embeddings is built, and every logit exists at full resolution. `model` brings the
+kernels back into PyTorch's own memory order, for those who time it.
 """
+
+import copy
 
 import torch
 from torch import Tensor
@@ -10,7 +13,13 @@ from torch.nn import functional as F
 
 from lseg.models.backbones import Level
 from lseg.models.lseg import LSeg
+from lseg.models.reassemble import ReadoutAdd, ReadoutProject, Reassemble
 from lseg.models.trunk import Trunk, pad_to_multiple
+
+
+def model(fast: LSeg) -> LSeg:
+    """A copy of a network, its kernels in the order in which PyTorch makes them."""
+    return copy.deepcopy(fast).to(memory_format=torch.contiguous_format)
 
 
 def interpolate(maps: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -18,9 +27,23 @@ def interpolate(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(maps, size=size, mode="bilinear", align_corners=True)
 
 
+def read(step: Reassemble, level: Level) -> Tensor:
+    """Tokens and their readout token as a map (B, D, h, w)."""
+    tokens = level.map.flatten(2).transpose(1, 2)  # (B, hw, D)
+    if isinstance(step.read, ReadoutProject):
+        readout = level.readout[:, None].expand_as(tokens)
+        tokens = step.read.activation(step.read.linear(torch.cat([tokens, readout], dim=-1)))
+    elif isinstance(step.read, ReadoutAdd):
+        tokens = tokens + level.readout[:, None]
+    return tokens.transpose(1, 2).unflatten(2, level.map.shape[-2:])
+
+
 def reassemble(trunk: Trunk, levels: list[Level]) -> list[Tensor]:
     """What the backbone gives as four maps, finest first."""
-    return [step(level) for step, level in zip(trunk.reassemble, levels, strict=True)]
+    return [
+        step.resample(step.project(read(step, level))) if hasattr(step, "read") else level.map
+        for step, level in zip(trunk.reassemble, levels, strict=True)
+    ]
 
 
 def stages(trunk: Trunk, pixels: Tensor) -> dict[str, Tensor]:

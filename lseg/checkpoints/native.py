@@ -260,6 +260,7 @@ def _build(
         for name, tensor in weights.items()
     }
     load_weights(model, weights, source, assign=True)
+    model.trunk.order_kernels()
     return model
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lseg.models.layout import add, pointwise
 from lseg.models.upsample import upsample
 
 
@@ -21,7 +22,7 @@ class ResidualConvUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, h, w) to the same shape."""
         y = normed(self.conv1, self.norm1, x.relu())
-        return x + normed(self.conv2, self.norm2, y.relu_())
+        return add(x, normed(self.conv2, self.norm2, y.relu_()))
 
 
 def normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
@@ -55,12 +56,12 @@ class FusionBlock(nn.Module):
         DPT upsamples *before* the 1x1 projection. The two commute, because bilinear weights sum to
         one, so upsampling is left to the caller: the projection then sees a quarter of the pixels.
         """
-        return self.project(self.refine(x, skip))
+        return pointwise(self.project, self.refine(x, skip))
 
     def refine(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """As `forward`, without the projection."""
         if self.skip_unit is not None and skip is not None:
-            x = x + self.skip_unit(skip)
+            x = add(x, self.skip_unit(skip))
         return self.unit(x)
 
 

@@ -1,11 +1,11 @@
 """From transformer tokens back to image-like feature maps (DPT, section 3.1)."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.config import Readout
 from lseg.models.backbones import Level
+from lseg.models.layout import pointwise, side_by_side
 from lseg.models.upconv import UpsampledConvolution
 
 
@@ -59,11 +59,8 @@ class ReassembleStep(nn.Module):
     """Base: a level's output to an image-like map at the level's stride."""
 
     def narrowed(self, level: Level, conv: nn.Conv2d) -> Tensor:
-        """`conv(self(level))`, where `conv` is the 3x3 that brings the level to F channels.
-
-        Convolutions are fastest where the channels of a pixel lie side by side in memory.
-        """
-        return conv(self(level).contiguous(memory_format=torch.channels_last))
+        """`conv(self(level))`, where `conv` is the 3x3 that brings the level to F channels."""
+        return conv(side_by_side(self(level)))
 
 
 class Reassemble(ReassembleStep):
@@ -86,13 +83,14 @@ class Reassemble(ReassembleStep):
 
     def forward(self, level: Level) -> Tensor:
         """Tokens on a grid (B, D, h, w) to (B, out_width, scale * h, scale * w)."""
-        return self.resample(self.project(self.read(level)))
+        return self.resample(pointwise(self.project, self.read(level)))
 
     def narrowed(self, level: Level, conv: nn.Conv2d) -> Tensor:
         """See `ReassembleStep`; an upsampling is merged with `conv`."""
         if not isinstance(self.resample, nn.ConvTranspose2d):
             return super().narrowed(level, conv)
-        return self._upsampled(self.project(self.read(level)), self.resample, conv)
+        x = pointwise(self.project, self.read(level))
+        return self._upsampled(x, self.resample, conv)
 
 
 class TakeMap(ReassembleStep):

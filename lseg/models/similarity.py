@@ -147,7 +147,8 @@ class Strip(NamedTuple):
         """Logits (B, N, keep, 2w): the dot products are doubled, then divided by the norms."""
         with no_autocast(self.features):
             dots = self.span.upsample(dot_products(self.features, kernels))
-            return block(dots / self.norms)[:, :, self.keep]
+            scaled = dots / self.norms if torch.is_grad_enabled() else dots.div_(self.norms)
+            return block(scaled)[:, :, self.keep]
 
 
 def compare(

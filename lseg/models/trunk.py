@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from lseg.errors import ImageError
 from lseg.models.backbones import Backbone, Level, level_scales, size_multiple
 from lseg.models.fusion import Fusion
+from lseg.models.layout import pointwise
 from lseg.models.reassemble import ReassembleStep
 
 
@@ -27,6 +28,12 @@ class Trunk(nn.Module):
         self.multiple = size_multiple(backbone.levels)
         self.autocast: torch.dtype | None = None
         self.stride = backbone.levels[0].stride / level_scales(backbone.levels)[0]
+        self.order_kernels()
+
+    def order_kernels(self) -> None:
+        """Brings the decoder's kernels into the order of its maps (see `lseg.models.layout`)."""
+        for part in (self.reassemble, self.fusion):
+            part.to(memory_format=torch.channels_last)
 
     @property
     def project(self) -> nn.Conv2d:
@@ -39,7 +46,7 @@ class Trunk(nn.Module):
         H and W must be multiples of `multiple`; `pad_to_multiple` makes them so. (A patch size of
         14 counts as 16 everywhere, so there the stride is 3.5.)
         """
-        return self.project(self.refine(pixels))
+        return pointwise(self.project, self.refine(pixels))
 
     def refine(self, pixels: Tensor) -> Tensor:
         """As `forward`, without the last projection; computed in `autocast`, if that is set."""

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.models.derived import Derived, can_derive, product_dtype
+from lseg.models.layout import side_by_side
 
 PLACES = (slice(0, 1), slice(1, -1), slice(-1, None))
 """First, inner and last rows or columns."""
@@ -54,10 +55,10 @@ class UpsampledConvolution:
         """
         assert up.bias is not None
         if x.device.type != "cpu" or not can_derive(up.weight, up.bias, conv.weight):
-            return conv(up(x).contiguous(memory_format=torch.channels_last))
+            return conv(side_by_side(up(x)))
         kernel, bias = self._merged(up.weight, up.bias, conv.weight, dtype=product_dtype(x))
         inner = bias[:, 1, 1]
-        y = F.conv_transpose2d(x, kernel, inner, stride=up.stride, padding=1)
+        y = F.conv_transpose2d(side_by_side(x), kernel, inner, stride=up.stride, padding=1)
         for (i, rows), (j, columns) in product(enumerate(PLACES), repeat=2):
             if (i, j) != (1, 1):
                 y[..., rows, columns] += (bias[:, i, j] - inner)[:, None, None]
