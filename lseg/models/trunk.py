@@ -1,7 +1,7 @@
 """The DPT trunk that language-driven, fixed-class and depth networks share."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, cast
 
 import torch
@@ -27,6 +27,7 @@ class Trunk(nn.Module):
         self.fusion = fusion
         self.multiple = size_multiple(backbone.levels)
         self.autocast: torch.dtype | None = None
+        self.exact_backbone = False
         self.stride = backbone.levels[0].stride / level_scales(backbone.levels)[0]
         self.order_kernels()
 
@@ -49,11 +50,19 @@ class Trunk(nn.Module):
         return pointwise(self.project, self.refine(pixels))
 
     def refine(self, pixels: Tensor) -> Tensor:
-        """As `forward`, without the last projection; computed in `autocast`, if that is set."""
-        half = self.autocast is not None
-        with torch.autocast(pixels.device.type, self.autocast) if half else nullcontext():
-            features = self.decode(self.backbone(pixels))
-        return features.float() if half else features
+        """As `forward`, without the last projection.
+
+        Products are computed in `autocast`, if that is set; with `exact_backbone` the backbone's
+        stay in float32.
+        """
+        with self._products_in(None if self.exact_backbone else self.autocast, pixels):
+            levels = self.backbone(pixels)
+        with self._products_in(self.autocast, pixels):
+            features = self.decode(levels)
+        return features if self.autocast is None else features.float()
+
+    def _products_in(self, dtype: torch.dtype | None, pixels: Tensor) -> AbstractContextManager:
+        return nullcontext() if dtype is None else torch.autocast(pixels.device.type, dtype)
 
     def decode(self, levels: Sequence[Level]) -> Tensor:
         """Reassemble and fusion: what the backbone gives to features, as `refine`."""

@@ -6,6 +6,7 @@ import torch
 from lseg.config import DepthConfig, TrunkConfig
 from lseg.errors import ConfigError
 from lseg.models.acceleration import accelerate, computes_bf16
+from lseg.models.backbones import ConvBackbone
 from lseg.models.dpt import DPTDepth
 from lseg.models.lseg import LSeg
 
@@ -42,6 +43,21 @@ def test_bf16_stays_near_float32_and_the_head_is_float32(config):
     error = (logits - wanted).abs().max()
     assert 0 < error < 0.05 * wanted.abs().max()
     assert model.project.weight.dtype == model.trunk.project.weight.dtype == torch.float32
+
+
+@torch.inference_mode()
+def test_convolutional_backbones_stay_in_float32_under_bf16(config):
+    model = LSeg(config).eval()
+    pixels = torch.randn(2, 3, 64, 80)
+    wanted = model.trunk.backbone(pixels)
+    accelerate(model, "bf16")
+    found = []
+    model.trunk.backbone.register_forward_hook(lambda m, i, levels: found.extend(levels))
+    model.trunk.refine(pixels)
+    same = all(torch.equal(a.map, b.map) for a, b in zip(found, wanted, strict=True))
+    assert same == isinstance(model.trunk.backbone, ConvBackbone)
+    level_conv = model.trunk.fusion.level_convs[2]
+    assert level_conv.weight.dtype == torch.bfloat16  # whose level is not upsampled
 
 
 @torch.inference_mode()
