@@ -53,6 +53,17 @@ def together(shard: Shard) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
+def leave_group() -> None:
+    """Ends the process group that Lightning has begun, which itself ends only those of NCCL.
+
+    To be called when the work is done: one of gloo's threads that lets go of a tensor while the
+    interpreter shuts down aborts the process ("terminate called without an active exception").
+    After an error the others are left to notice by themselves, so that the first error is told.
+    """
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def wait_for_all() -> None:
     """Returns when every process of the group has come here."""
     if distributed.is_initialized():

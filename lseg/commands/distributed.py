@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeVar
 
 from lightning_fabric import Fabric
@@ -9,6 +10,7 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from lseg.commands.model import device_from
 from lseg.errors import ConfigError, LSegError
+from lseg.sharding import leave_group
 
 ResultT = TypeVar("ResultT", covariant=True)
 
@@ -47,13 +49,19 @@ def run_on_devices(job: Job[ResultT], devices: int, device: str) -> ResultT | No
             lambda: Fabric(accelerator=kind.type, strategy="ddp", devices=local, num_nodes=nodes)
         )
         fabric.launch()
-        result = job(fabric)
+        result = _in_group(job, fabric)
         return result if fabric.is_global_zero else None
     fabric = _fabric(lambda: Fabric(accelerator=kind.type, strategy="ddp_spawn", devices=devices))
     try:
-        return fabric.launch(job)
+        return fabric.launch(partial(_in_group, job))
     except (ProcessRaisedException, ProcessExitedException) as error:
         raise _from_process(error) from error
+
+
+def _in_group(job: Job[ResultT], fabric: Fabric) -> ResultT:
+    result = job(fabric)
+    leave_group()
+    return result
 
 
 def _fabric(make: Callable[[], Fabric]) -> Fabric:

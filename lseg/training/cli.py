@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lseg.checkpoints.native import load_model, save_model
 from lseg.data.datamodule import SegmentationDataModule
+from lseg.sharding import leave_group
 from lseg.training.configs import with_bases
 from lseg.training.module import LSegModule
 from lseg.training.pictures import ValidationPictures
@@ -98,3 +99,4 @@ def main(command: str, arguments: list[str]) -> None:
         seed_everything_default=0,
         save_config_kwargs={"overwrite": True},
     )
+    leave_group()
