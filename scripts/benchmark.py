@@ -17,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmark_cases import CASES, PROBES, Settings
+from benchmark_cases import CASES, PROBES
 from benchmark_machine import peak_above_weights, product_peak
+from benchmark_networks import Settings
+from benchmark_training import PRECISIONS
 
 Row = dict[str, Any]
+
+DEFAULT_CASES = [case for case in CASES if case != "throughput" or torch.cuda.is_available()]
 
 
 def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -53,20 +57,27 @@ def timed(case: str, settings: Settings) -> list[Row]:
             row["against"] = contender.base
             row["times faster"] = medians[contender.base] / medians[contender.name]
         if contender.flops is not None:
-            peak = product_peak(contender.dtype, settings.device)
+            peak = product_peak(contender.precision, settings.device)
             row["TFLOP/s"] = contender.flops / medians[contender.name] / 1e12
             row["share of the peak"] = row["TFLOP/s"] / peak
+        if contender.images is not None:
+            row["images/s"] = contender.images / medians[contender.name]
+        if contender.images is not None and settings.device == "cuda":
+            row["MB above the weights"] = peak_above_weights(contender.call, settings.device)
         rows.append(row)
     return rows
 
 
-def probed(case: str, arguments: list[str]) -> list[Row]:
-    """Memory rows of a case, each from a process of its own."""
+def probed(case: str, settings: Settings, arguments: list[str]) -> list[Row]:
+    """Memory rows of a case, each from a process of its own; a GPU's are counted exactly in one."""
     rows = []
-    for name in PROBES.get(case, {}):
-        command = [sys.executable, __file__, *arguments, "--probe", case, name]
-        found = subprocess.run(command, check=True, capture_output=True, text=True)
-        megabytes = float(found.stdout.strip().splitlines()[-1])
+    for name, prepare in PROBES.get(case, {}).items():
+        if settings.device == "cuda":
+            megabytes = peak_above_weights(prepare(settings), settings.device)
+        else:
+            command = [sys.executable, __file__, *arguments, "--probe", case, name]
+            found = subprocess.run(command, check=True, capture_output=True, text=True)
+            megabytes = float(found.stdout.strip().splitlines()[-1])
         rows.append({"case": f"{case}, memory", "what": name, "MB above the weights": megabytes})
     return rows
 
@@ -96,17 +107,18 @@ def _cell(value: Any) -> str:
 def main() -> None:
     """Runs the cases and prints (with `--out`, writes) a Markdown table and the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--cases", nargs="+", default=DEFAULT_CASES, choices=list(CASES))
     parser.add_argument("--preset", default="vitl16")
     parser.add_argument("--size", type=int, default=480)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=16, help="pictures at a time, for throughput")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--probe", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    settings = Settings(options.preset, options.size, options.rounds, options.device)
+    settings = Settings(options.preset, options.size, options.rounds, options.device, options.batch)
     if options.probe:
         case, name = options.probe
         print(peak_above_weights(PROBES[case][name](settings), settings.device))
@@ -114,11 +126,11 @@ def main() -> None:
     arguments = ["--preset", options.preset, "--size", str(options.size)]
     arguments += ["--threads", str(options.threads), "--device", options.device]
     rows: list[Row] = []
-    for dtype in (torch.float32, torch.bfloat16):
-        peak = product_peak(dtype, settings.device)
-        rows.append({"case": "machine", "what": f"matrix product, {dtype}", "TFLOP/s": peak})
+    for precision in PRECISIONS if options.device == "cuda" else ("fp32", "bf16"):
+        peak = product_peak(precision, settings.device)
+        rows.append({"case": "machine", "what": f"matrix product, {precision}", "TFLOP/s": peak})
     for case in options.cases:
-        found = timed(case, settings) + probed(case, arguments)
+        found = timed(case, settings) + probed(case, settings, arguments)
         print(markdown(found), flush=True)
         rows += found
     if options.out is not None:

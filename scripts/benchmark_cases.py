@@ -1,84 +1,35 @@
 """What `benchmark.py` compares: for each case, contenders that are timed and probes of memory."""
 
-import copy
 import functools
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
+from benchmark_networks import (
+    Contender,
+    Settings,
+    count_flops,
+    huggingface_dpt,
+    inference,
+    network,
+    pixels,
+    plain,
+    plain_network,
+    vectors,
+    vit,
+)
 from benchmark_startup import open_demo, show_help
+from benchmark_training import throughput_case, train_case, train_step
 from torch import Tensor
-from torch.nn import functional as F
 
-from lseg.config import LSegConfig
-from lseg.models.acceleration import accelerate
 from lseg.models.backbones import Level
 from lseg.models.embeddings import PixelEmbeddings, merge
-from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
 from lseg.models.maps import label_map, whole
 from lseg.models.similarity import PixelLogits
 from lseg.segmenter import Segmenter
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-import plain  # the published formula, the tests' oracle
-
 LABEL_COUNTS = (5, 150, 1000)
-TEXT_CONTEXT = 77
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Preset and input size of the networks, rounds of each timing, and the device."""
-
-    preset: str
-    size: int
-    rounds: int
-    device: str
-
-
-@dataclass(frozen=True)
-class Contender:
-    """Something that is timed; `base` names what it is compared with, `flops` what it computes."""
-
-    name: str
-    call: Callable[[], object]
-    base: str | None = None
-    flops: float | None = None
-    dtype: torch.dtype = torch.float32
-
-
-@functools.cache
-def plain_network(preset: str, device: str) -> LSeg:
-    """The same weights for the published formula."""
-    return plain.model(network(preset, device))
-
-
-@functools.cache
-def network(preset: str, device: str, precision: str = "fp32", compiled: bool = False) -> LSeg:
-    """An LSeg with random weights that do something: batch norms are not the identity."""
-    torch.manual_seed(0)
-    model = LSeg(LSegConfig.preset(preset)).to(device).eval()
-    accelerate(model, precision, compiled)  # type: ignore[arg-type]
-    return model
-
-
-def pixels(settings: Settings, batch: int = 1) -> Tensor:
-    """A normalised picture of noise."""
-    return torch.randn(batch, 3, settings.size, settings.size, device=settings.device)
-
-
-def vectors(count: int, settings: Settings) -> Tensor:
-    """Random unit label vectors (N, 512)."""
-    return F.normalize(torch.randn(count, 512, device=settings.device), dim=-1)
-
-
-def inference(call: Callable[[], object]) -> Callable[[], object]:
-    """The call in inference mode."""
-    return torch.inference_mode()(call)
 
 
 def network_case(settings: Settings) -> list[Contender]:
@@ -110,44 +61,11 @@ def network_case(settings: Settings) -> list[Contender]:
             "plain formula, 150 labels",
         )
     )
-    for name, net, dtype in (("fp32", model, torch.float32), ("bf16", half, torch.bfloat16)):
-        flops = vit_flops(net, settings)
-        found.append(
-            Contender(
-                f"ViT alone, {name}", inference(lambda n=net: vit(n, picture)), None, flops, dtype
-            )
-        )
+    flops = count_flops(inference(lambda: vit(model, picture)))
+    for precision, net in (("fp32", model), ("bf16", half)):
+        call = inference(lambda n=net: vit(n, picture))
+        found.append(Contender(f"ViT alone, {precision}", call, None, flops, precision))
     return found
-
-
-def vit(model: LSeg, picture: Tensor) -> object:
-    """The backbone as the trunk runs it."""
-    with torch.autocast(
-        picture.device.type, torch.bfloat16, enabled=model.trunk.autocast is not None
-    ):
-        return model.trunk.backbone(picture)
-
-
-def vit_flops(model: LSeg, settings: Settings) -> float:
-    """Operations of the backbone's matrix products, two a multiplication."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        vit(model, pixels(settings))
-    return float(counter.get_total_flops())
-
-
-def huggingface_dpt() -> torch.nn.Module:
-    """DPT-Large for 150 classes, random weights."""
-    from transformers import DPTConfig, DPTForSemanticSegmentation
-
-    config = DPTConfig(
-        hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096,
-        backbone_out_indices=[5, 11, 17, 23], neck_hidden_sizes=[256, 512, 1024, 1024],
-        image_size=384, num_labels=150, use_auxiliary_head=False,
-        use_batch_norm_in_fusion_residual=True,
-    )  # fmt: skip
-    return DPTForSemanticSegmentation(config).eval()
 
 
 def head_case(settings: Settings) -> list[Contender]:
@@ -211,40 +129,6 @@ def relabel_case(settings: Settings) -> list[Contender]:
     return [Contender("full pass", full), Contender("10 new labels", again, "full pass")]
 
 
-def train_step(settings: Settings, labels: int, text_inside: bool) -> Callable[[], object]:
-    """Forward and backward of ViT-B/32, batch 2."""
-    model = (
-        plain_network("vitb32", settings.device)
-        if text_inside
-        else network("vitb32", settings.device)
-    )
-    model = copy.deepcopy(model).train()
-    picture = pixels(settings, 2)
-    mask = torch.randint(0, labels, (2, settings.size, settings.size), device=settings.device)
-    if not text_inside:
-        text = vectors(labels, settings)
-        return lambda: strip_cross_entropy(model.logits(picture, text), mask, 255).backward()
-    import open_clip
-
-    clip = open_clip.create_model("ViT-B-32-quickgelu").to(settings.device)
-    tokens = torch.randint(1, 49000, (labels, TEXT_CONTEXT), device=settings.device)
-
-    def step() -> object:
-        text = clip.encode_text(tokens, normalize=True)
-        return mean_cross_entropy(plain.logits(model, picture, text), mask, 255).backward()
-
-    return step
-
-
-def train_case(settings: Settings) -> list[Contender]:
-    """A training step of ViT-B/32, batch 2, 150 labels."""
-    base = "plain formula, text encoder in the graph"
-    return [
-        Contender(base, train_step(settings, 150, text_inside=True)),
-        Contender("ours", train_step(settings, 150, text_inside=False), base),
-    ]
-
-
 def embed_case(settings: Settings) -> list[Contender]:
     """Pixel embeddings of one picture as a float16 array, by preset."""
     image = np.random.default_rng(0).integers(0, 256, (settings.size, settings.size, 3), np.uint8)
@@ -293,6 +177,7 @@ CASES: dict[str, Callable[[Settings], list[Contender]]] = {
     "labels": labels_case,
     "relabel": relabel_case,
     "train": train_case,
+    "throughput": throughput_case,
     "embed": embed_case,
     "sizes": sizes_case,
     "startup": startup_case,

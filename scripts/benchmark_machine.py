@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from lseg.models.acceleration import TrainingPrecision, round_float32
+
 
 def peak_above_weights(call: Callable[[], object], device: str) -> float:
     """Megabytes that a call needs at its peak beyond what the process had before it."""
@@ -34,11 +36,13 @@ PRODUCTS = {
 
 
 @functools.cache
-def product_peak(dtype: torch.dtype, device: str) -> float:
+def product_peak(precision: TrainingPrecision, device: str) -> float:
     """The best rate of a large matrix product of any of the sizes, TFLOP/s.
 
     Into memory that is there already, so that it is the rate of the products alone.
     """
+    round_float32(precision == "tf32")
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     return max(_product_rate(dtype, device, *size) for size in PRODUCTS[device])
 
 

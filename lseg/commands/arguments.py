@@ -44,8 +44,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; default auto")
     parser.add_argument(
-        "--precision", default="fp32", choices=["auto", "fp32", "bf16", "int8"],
-        help="of the image encoder: fp32 (default), bf16, int8 (CPU), auto: bf16 where native",
+        "--precision", default="fp32", choices=["auto", "fp32", "tf32", "bf16", "int8"],
+        help="fp32 (default), tf32 (GPU), bf16, int8 (CPU), auto: bf16 where that is native",
     )  # fmt: skip
     parser.add_argument("--compile", action="store_true", help="compile the image encoder")
     parser.add_argument(

@@ -48,7 +48,7 @@ class StoredLogits(Undivided):
         """
         self.array, self.kernels, self.pca, self.normalized = array, kernels, pca, normalized
         self.block, self.size = block, size
-        self.batch, self.labels = 1, len(kernels.bias)
+        self.batch, self.labels, self.device = 1, len(kernels.bias), torch.device("cpu")
 
     def rows(self, start: int, stop: int) -> Tensor:
         """(1, N, stop - start, W)."""
@@ -76,7 +76,7 @@ class Cropped:
 
     def __init__(self, source: Maps, size: Size) -> None:
         self.source, self.size = source, size
-        self.batch, self.labels = source.batch, source.labels
+        self.batch, self.labels, self.device = source.batch, source.labels, source.device
 
     def rows(self, start: int, stop: int) -> Tensor:
         """See `Maps`."""

@@ -33,6 +33,7 @@ class EmbeddingMaps(Undivided):
         self.size = size
         self.batch = len(embeddings.features)
         self.labels = len(embeddings.projection.bias)
+        self.device = embeddings.features.device
 
     def rows(self, start: int, stop: int) -> Tensor:
         """(B, C, stop - start, W), before any division."""
@@ -149,7 +150,8 @@ def embedding_maps(
         return [Tile(rows[index], column, part) for column, part in zip(columns, maps, strict=True)]
 
     seen = model.output_size(min(window, height), width)[0]
-    return Windows(rows, seen, model.output_size(height, width), model.config.embed_dim, show)
+    size = model.output_size(height, width)
+    return Windows(rows, seen, size, model.config.embed_dim, image.device, show)
 
 
 def _encode(model: LSeg, images: Tensor) -> list[Maps]:

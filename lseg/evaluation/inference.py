@@ -137,7 +137,8 @@ def sliding_maps(
             tiles += [Tile(top, left, logits.picture(each)) for each, left in enumerate(some)]
         return tiles
 
-    return Windows(tops, min(window, height), (height, width), len(text), show)
+    size = (height, width)
+    return Windows(tops, min(window, height), size, len(text), text.device, show)
 
 
 class View(NamedTuple):

@@ -22,6 +22,7 @@ class Windows(Undivided):
         height: Rows that a window has at most.
         size: Height and width of the maps.
         labels: Their number.
+        device: Where rows are computed.
         show: Makes the tiles of the row of windows with this index.
     """
 
@@ -29,6 +30,7 @@ class Windows(Undivided):
     height: int
     size: tuple[int, int]
     labels: int
+    device: torch.device
     show: Callable[[int], Sequence[Tile]]
     batch: int = 1
     _shown: dict[int, Sequence[Tile]] = field(default_factory=dict, repr=False)

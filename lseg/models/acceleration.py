@@ -1,4 +1,4 @@
-"""Faster inference, on request: half precision, int8 weights, compilation."""
+"""Faster on request: rounded products (TF32, bfloat16, int8), compilation."""
 
 from typing import Literal, get_args
 
@@ -11,7 +11,8 @@ from lseg.models.network import Network
 from lseg.models.reassemble import Reassemble
 from lseg.models.trunk import Trunk
 
-Precision = Literal["auto", "fp32", "bf16", "int8"]
+Precision = Literal["auto", "fp32", "tf32", "bf16", "int8"]
+TrainingPrecision = Literal["auto", "fp32", "tf32", "bf16"]
 
 
 def accelerate(model: Network, precision: Precision = "fp32", compiled: bool = False) -> None:
@@ -24,10 +25,11 @@ def accelerate(model: Network, precision: Precision = "fp32", compiled: bool = F
 
     Args:
         model: In eval mode, on its device.
-        precision: `fp32`; `bf16` (weights of products are rounded once, and take half the memory);
-            `int8` (weights and activations of the transformer's linear layers, each with a scale
-            of its own a row; on CPUs; needs torchao); or `auto`: bf16 where the processor computes
-            with it natively, fp32 elsewhere.
+        precision: `fp32`; `tf32` (on GPUs; see `round_float32`, which every precision sets);
+            `bf16` (weights of products are rounded once, and take half the memory); `int8` (weights
+            and activations of the transformer's linear layers, each with a scale of its own a row;
+            on CPUs; needs torchao); or `auto`: bf16 where the device computes with it natively,
+            fp32 elsewhere.
         compiled: Compile the repeated parts with `torch.compile`. The first picture takes a minute
             or so; other sizes need no compilation of their own.
 
@@ -38,7 +40,8 @@ def accelerate(model: Network, precision: Precision = "fp32", compiled: bool = F
         known = ", ".join(get_args(Precision))
         raise ConfigError(f"precision is {precision!r}: choose one of {known}")
     if precision == "auto":
-        precision = "bf16" if computes_bf16(model.device) else "fp32"
+        precision = native_precision(model.device)
+    round_float32(precision == "tf32")
     if precision == "bf16":
         model.trunk.autocast = torch.bfloat16
         model.trunk.exact_backbone = isinstance(model.trunk.backbone, ConvBackbone)
@@ -49,6 +52,21 @@ def accelerate(model: Network, precision: Precision = "fp32", compiled: bool = F
         compile_parts(model.trunk)
 
 
+def prepare_training(model: Network, precision: TrainingPrecision, compiled: bool) -> None:
+    """As `accelerate`, for a network that learns: its weights stay in float32."""
+    if precision == "auto":
+        precision = native_precision(model.device)
+    round_float32(precision == "tf32")
+    model.trunk.autocast = torch.bfloat16 if precision == "bf16" else None
+    if compiled:
+        compile_parts(model.trunk)
+
+
+def native_precision(device: torch.device) -> Literal["fp32", "bf16"]:
+    """What `auto` stands for on a device."""
+    return "bf16" if computes_bf16(device) else "fp32"
+
+
 def computes_bf16(device: torch.device) -> bool:
     """Whether products of bfloat16 run natively on a device, and not by way of float32."""
     if device.type == "cuda":
@@ -56,6 +74,15 @@ def computes_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return False
+
+
+def round_float32(rounded: bool) -> None:
+    """Whether GPUs round the factors of float32 products to 10 bits (TF32); in the whole process.
+
+    PyTorch's own default is to do so in convolutions alone.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = rounded
+    torch.backends.cudnn.allow_tf32 = rounded
 
 
 def round_products(trunk: Trunk) -> None:

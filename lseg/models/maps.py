@@ -14,8 +14,11 @@ from torch import Tensor
 
 from lseg.models.upsample import row_span
 
-STRIP_BYTES = 2**24
+CPU_STRIP_BYTES = 2**24
 """About how large the logits of a strip are: small enough for a processor's cache."""
+
+GPU_STRIP_BYTES = 2**28
+"""The same, large enough to keep a GPU busy."""
 
 LABELS_AT_ONCE = 128
 """Of more labels, a strip holds only so many at a time."""
@@ -37,6 +40,11 @@ class Maps(Protocol):
     @property
     def labels(self) -> int:
         """N."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where rows are computed."""
         ...
 
     def rows(self, start: int, stop: int) -> Tensor:
@@ -63,6 +71,7 @@ class Dense:
     def __init__(self, values: Tensor) -> None:
         self.values = values
         self.batch, self.labels, *_ = values.shape
+        self.device = values.device
         self.size = (values.shape[2], values.shape[3])
 
     def rows(self, start: int, stop: int) -> Tensor:
@@ -78,7 +87,7 @@ class _Derived:
     def __init__(self, source: Maps, size: tuple[int, int]) -> None:
         self.source = source
         self.size = size
-        self.batch, self.labels = source.batch, source.labels
+        self.batch, self.labels, self.device = source.batch, source.labels, source.device
 
 
 class Resized(_Derived):
@@ -148,9 +157,9 @@ class Mosaic:
     size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        """Takes batch and labels from the tiles."""
+        """Takes batch, labels and device from the tiles."""
         maps = self.tiles[0].maps
-        self.batch, self.labels = maps.batch, maps.labels
+        self.batch, self.labels, self.device = maps.batch, maps.labels, maps.device
 
     def rows(self, start: int, stop: int) -> Tensor:
         """See `Maps`."""
@@ -184,8 +193,13 @@ class Mosaic:
         ]
 
 
-def strips(maps: Maps, budget: int = STRIP_BYTES) -> Iterator[tuple[int, int]]:
-    """Rows [start, stop) after rows [start, stop) whose logits take about `budget` bytes."""
+def strips(maps: Maps, budget: int | None = None) -> Iterator[tuple[int, int]]:
+    """Rows [start, stop) after rows [start, stop) whose logits take about `budget` bytes.
+
+    (By default what suits the maps' device.)
+    """
+    if budget is None:
+        budget = CPU_STRIP_BYTES if maps.device.type == "cpu" else GPU_STRIP_BYTES
     height, width = maps.size
     rows = max(1, budget // (4 * maps.batch * maps.labels * width))
     for start in range(0, height, rows):

@@ -106,6 +106,11 @@ class PixelLogits:
         """Number of pictures."""
         return self.half.batch
 
+    @property
+    def device(self) -> torch.device:
+        """Where rows are computed."""
+        return self.half.norms.device
+
     def rows(self, start: int, stop: int) -> Tensor:
         """Logits (B, N, stop - start, W), float32, of rows [start, stop)."""
         span = self.span(start, stop)

@@ -104,4 +104,5 @@ def _axis(length: int, full: int, start: int, stop: int, like: Tensor) -> Axis:
     step = max(full - 1, 1)  # in whole numbers, so that `_source_row` cannot disagree
     position = torch.arange(start, stop, device=like.device) * (length - 1)
     index = (position // step).clamp(max=length - 2)
-    return Axis(index, ((position - index * step).double() / step).to(like.dtype))
+    exact = torch.promote_types(like.dtype, torch.float32)
+    return Axis(index, ((position - index * step).to(exact) / step).to(like.dtype))

@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -30,6 +29,8 @@ HARMLESS = (
     ".*module.s. in eval mode at the start of training.*",
     ".*number of training batches.*is smaller than the logging interval.*",
 )
+
+HINTS = ("Tip:", "Tensor Cores")  # Lightning's; `precision` says what tensor cores are used for
 
 
 class TrainingCLI(LightningCLI):
@@ -81,11 +82,10 @@ class TrainingCLI(LightningCLI):
 
 def main(command: str, arguments: list[str]) -> None:
     """Runs `lseg <command> <arguments>`."""
-    torch.set_float32_matmul_precision("high")
     for harmless in HARMLESS:
         warnings.filterwarnings("ignore", message=harmless)
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-        lambda record: "Tip:" not in record.getMessage()
+        lambda record: not any(hint in record.getMessage() for hint in HINTS)
     )
     sys.argv = [
         "lseg",

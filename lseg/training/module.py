@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
@@ -14,7 +14,7 @@ from lseg.config import LSegConfig
 from lseg.data.datamodule import SegmentationDataModule
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores, SegmentationMetric
-from lseg.models.acceleration import computes_bf16
+from lseg.models.acceleration import TrainingPrecision, prepare_training
 from lseg.models.loss import balancing_weights, mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
 from lseg.models.maps import label_map
@@ -42,7 +42,8 @@ class LSegModule(LightningModule):
         loss_stride: int = 1,
         label_smoothing: float = 0.0,
         class_balance: float = 0.0,
-        precision: Literal["fp32", "bf16", "auto"] = "fp32",
+        precision: TrainingPrecision = "fp32",
+        compiled: bool = False,
     ) -> None:
         """Describes the training; networks are built when it starts.
 
@@ -58,9 +59,10 @@ class LSegModule(LightningModule):
             label_smoothing: Of the cross-entropy, in [0, 1).
             class_balance: Weighs a class by (median / its pixels) to this power: 0 not at all, 1
                 is median-frequency balancing. Counts the pixels of all training masks first.
-            precision: Of the trunk's products while training: `auto` is bf16 where the device
-                computes with it natively, fp32 elsewhere. The head and the loss stay in float32
-                (`trainer.precision` would leave that to Lightning).
+            precision: Of the trunk's products while training: `tf32` is for GPUs, `auto` is bf16
+                where the device computes with it natively, fp32 elsewhere. Under bf16 the head and
+                the loss stay in float32 (`trainer.precision` would leave that to Lightning).
+            compiled: Compile the image encoder; pays on GPUs.
 
         Raises:
             ConfigError: If values do not fit together.
@@ -78,6 +80,7 @@ class LSegModule(LightningModule):
         self.label_smoothing = label_smoothing
         self.class_balance = class_balance
         self.precision = precision
+        self.compiled = compiled
         self.class_weights: Tensor | None = None
         self.net = LSeg(network)
         if backbone_weights is not None:
@@ -119,8 +122,7 @@ class LSegModule(LightningModule):
             weights = balancing_weights(self.data.pixel_counts(), self.class_balance)
             self.class_weights = weights.to(self.device)
         self.net.to(memory_format=torch.channels_last)
-        native = self.precision == "auto" and computes_bf16(self.device)
-        self.net.trunk.autocast = torch.bfloat16 if native or self.precision == "bf16" else None
+        prepare_training(self.net, self.precision, self.compiled)
 
     def on_train_epoch_start(self) -> None:
         """Seeds dropout and the like by epoch, so that a resumed run draws what one run draws."""

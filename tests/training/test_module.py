@@ -58,6 +58,34 @@ def test_half_precision_training_takes_nearly_the_same_steps(network, data):
     assert losses("bf16") == pytest.approx(losses("fp32"), rel=0.05)
 
 
+@pytest.mark.slow
+def test_compiled_training_takes_the_same_steps(network, data):
+    def loss(compiled):
+        torch.manual_seed(0)
+        module = LSegModule(network, adamw(), compiled=compiled)
+        programs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+        trainer = Trainer(**QUIET, max_epochs=2)
+        trainer.fit(module, datamodule=copy.deepcopy(data))
+        compiled_now = torch._dynamo.utils.counters["stats"]["unique_graphs"] - programs
+        assert (compiled_now > 0) == compiled
+        return trainer.callback_metrics["train/loss"].item()
+
+    assert loss(True) == pytest.approx(loss(False), rel=1e-3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_a_gpu_takes_nearly_the_same_steps(network, data, precision):
+    def loss(accelerator, precision):
+        torch.manual_seed(0)
+        module = LSegModule(network, adamw(), precision=precision)
+        trainer = Trainer(**{**QUIET, "accelerator": accelerator}, devices=1, max_epochs=2)
+        trainer.fit(module, datamodule=copy.deepcopy(data))
+        return trainer.callback_metrics["train/loss"].item()
+
+    assert loss("gpu", precision) == pytest.approx(loss("cpu", "fp32"), rel=0.05)
+
+
 def test_balanced_classes_weigh_by_the_pixels_of_the_training_masks(network, tmp_path, table):
     masks = [np.zeros((32, 32), np.uint8), np.full((32, 32), 1, np.uint8)]
     masks[1][:8] = 2
