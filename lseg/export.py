@@ -10,8 +10,9 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
 from torch.nn import functional as F
 
-from lseg.models.embeddings import AffineMap, PixelEmbeddings, doubled_norms, exact, merge
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, exact, merge
 from lseg.models.lseg import LSeg
+from lseg.models.norms import doubled_norms
 from lseg.models.similarity import dot_products
 from lseg.models.upsample import double, upsample
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from lseg.data.labels import display_name
 from lseg.files import whole_file, write_json
-from lseg.models.maps import Maps, Resized, strips, top_labels, top_strips, whole
+from lseg.models.maps import Maps, Resized, whole
+from lseg.models.strips import strips, top_labels, top_strips
 from lseg.visualize import label_colours, overlay, with_legend
 
 

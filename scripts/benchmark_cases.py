@@ -25,8 +25,9 @@ from torch import Tensor
 from lseg.models.backbones import Level
 from lseg.models.embeddings import PixelEmbeddings, merge
 from lseg.models.lseg import LSeg
-from lseg.models.maps import label_map, whole
+from lseg.models.maps import whole
 from lseg.models.similarity import PixelLogits
+from lseg.models.strips import label_map
 from lseg.segmenter import Segmenter
 
 LABEL_COUNTS = (5, 150, 1000)

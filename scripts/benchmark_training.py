@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lseg.models.acceleration import TrainingPrecision, prepare_training, round_float32
 from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
-from lseg.models.maps import label_map
+from lseg.models.strips import label_map
 from lseg.training.optim import OptimConfig, build_optimizer
 
 TEXT_CONTEXT = 77

@@ -86,6 +86,10 @@ class Cropped:
         """See `Maps`."""
         return [Cropped(part, self.size) for part in self.source.split(count)]
 
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        return Cropped(self.source.pictures(first, last), self.size)
+
 
 def segment_stored(
     path: Path,

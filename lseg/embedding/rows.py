@@ -14,9 +14,10 @@ from lseg.embedding.layout import as_chw, stored_shape
 from lseg.embedding.pca import PCA
 from lseg.evaluation.inference import InferenceConfig, resized, views
 from lseg.evaluation.windows import Windows, window_starts
-from lseg.models.embeddings import PixelEmbeddings, no_autocast
+from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
-from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, Undivided, strips
+from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, Undivided
+from lseg.models.strips import strips
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import row_span
 
@@ -37,12 +38,11 @@ class EmbeddingMaps(Undivided):
 
     def rows(self, start: int, stop: int) -> Tensor:
         """(B, C, stop - start, W), before any division."""
-        features, (weight, bias) = self.embeddings.features, self.embeddings.projection
+        features = self.embeddings.features
         height, width = features.shape[-2:]
         span = row_span(start, stop, height, (2 * height, 2 * width))
-        with no_autocast(features):
-            part = F.conv2d(features[:, :, span.first : span.last], weight[:, :, None, None], bias)
-            return span.upsample(part)[..., : self.size[1]]
+        part = self.embeddings.projection.of(features[:, :, span.first : span.last])
+        return span.upsample(part)[..., : self.size[1]]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lseg.data.queries import EpisodeData, Query
 from lseg.evaluation.areas import FewShotScores, episode_areas, scores_from_areas
 from lseg.evaluation.prototypes import DEFAULT_CLUSTERS, DEFAULT_WEIGHT, label_vectors
 from lseg.models.lseg import LSeg
-from lseg.models.maps import label_map
+from lseg.models.strips import label_map
 
 
 @dataclass(frozen=True)

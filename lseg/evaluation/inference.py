@@ -134,7 +134,7 @@ def sliding_maps(
             parts = [pixels[..., top : top + window, left : left + window] for left in some]
             seen = torch.cat(parts)
             logits = model.logits(seen if seen.is_floating_point() else model.normalize(seen), text)
-            tiles += [Tile(top, left, logits.picture(each)) for each, left in enumerate(some)]
+            tiles += [Tile(top, left, logits.pictures(i, i + 1)) for i, left in enumerate(some)]
         return tiles
 
     size = (height, width)

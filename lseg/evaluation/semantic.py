@@ -13,7 +13,7 @@ from lseg.data.labels import display_name
 from lseg.evaluation.inference import InferenceConfig, image_maps
 from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.models.lseg import LSeg
-from lseg.models.maps import label_map
+from lseg.models.strips import label_map
 
 
 def evaluate(

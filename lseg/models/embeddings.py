@@ -9,12 +9,7 @@ it can be reordered without changing the result:
 2.  So does the dot product with a label t: up(<t, e>) = up(<W't, x> + <t, b>). The labels are
     brought to the F channels of x instead of x to the C channels of the labels, and N label maps
     are doubled instead of C embedding maps, which are never built.
-3.  The norm of a doubled embedding needs no doubled embeddings either: along one axis
-
-        |(1 - s) a + s b|^2 = (1 - s) |a|^2 + s |b|^2 - s (1 - s) |a - b|^2,
-
-    and the differences of rows are interpolated along the other axis by the same identity, so four
-    maps at a quarter of the resolution (squares, differences across, down, and of both) hold it.
+3.  The norm of a doubled embedding needs no doubled embeddings either: see `lseg.models.norms`.
 4.  Where only these inner products matter, e may be replaced by Q'e with Q orthonormal: with the
     QR decomposition of [W b], that is R x, of F + 1 channels instead of C.
 """
@@ -27,7 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lseg.models.upsample import Axis, double, double_axis
+from lseg.models.norms import doubled_norms, squared_norms
+from lseg.models.upsample import double
 
 
 class AffineMap(NamedTuple):
@@ -35,6 +31,14 @@ class AffineMap(NamedTuple):
 
     weight: Tensor
     bias: Tensor
+
+    def of(self, maps: Tensor) -> Tensor:
+        """Maps (B, F, h, w) to (B, C, h, w); not in half precision."""
+        with no_autocast(maps):
+            if maps.device.type == "cpu":
+                return F.conv2d(maps, self.weight[:, :, None, None], self.bias)
+            pixels = maps.permute(0, 2, 3, 1)  # on GPUs, products are faster than convolutions
+            return F.linear(pixels, self.weight, self.bias).permute(0, 3, 1, 2)
 
 
 def merge(first: nn.Conv2d, second: nn.Conv2d) -> AffineMap:
@@ -70,17 +74,17 @@ class PixelEmbeddings:
 
     def dense(self) -> Tensor:
         """The embeddings themselves at half resolution, (B, C, 2h, 2w), before any division."""
-        return double(_apply(self.projection, self.features))
+        return double(self.projection.of(self.features))
 
     @cached_property
     def norms(self) -> Tensor:
         """Norms of `dense()`, (B, 1, 2h, 2w), at least 1e-12."""
-        return doubled_norms(_apply(self._short(), self.features))
+        return doubled_norms(self._short().of(self.features))
 
     @cached_property
     def coarse_norms(self) -> Tensor:
         """Norms without the doubling, (B, 1, h, w)."""
-        squares = _apply(self._short(), self.features).square().sum(1, keepdim=True)
+        squares = squared_norms(self._short().of(self.features))
         return squares.clamp_min(1e-24).sqrt()
 
     def kernels(self, text: Tensor) -> AffineMap:
@@ -103,39 +107,3 @@ class PixelEmbeddings:
             return self.projection
         matrix = torch.linalg.qr(torch.cat([weight, bias[:, None]], dim=1), mode="r").R
         return AffineMap(matrix[:, :-1], matrix[:, -1])
-
-
-def doubled_norms(embeddings: Tensor) -> Tensor:
-    """Norms of `double(embeddings)` without doubling them.
-
-    Args:
-        embeddings: (B, C, h, w), h and w at least 2.
-
-    Returns:
-        (B, 1, 2h, 2w), at least 1e-12.
-    """
-    down = embeddings.diff(dim=2)
-    squares = _squares(embeddings)  # (B, 1, h, w)
-    across = _squares(embeddings.diff(dim=3))  # (B, 1, h, w - 1)
-    both = _squares(down.diff(dim=3))  # (B, 1, h - 1, w - 1)
-    height, width = embeddings.shape[-2:]
-    rows, columns = double_axis(height, embeddings), double_axis(width, embeddings)
-    squares = _mixed_squares(squares, across, columns, dim=3)
-    down = _mixed_squares(_squares(down), both, columns, dim=3)
-    return _mixed_squares(squares, down, rows, dim=2).clamp_min(1e-24).sqrt()
-
-
-def _mixed_squares(squares: Tensor, differences: Tensor, axis: Axis, dim: int) -> Tensor:
-    """(1 - s) |a|^2 + s |b|^2 - s (1 - s) |a - b|^2 along one dimension."""
-    share = axis.share if dim == 3 else axis.share[:, None]
-    correction = share * (1 - share) * differences.index_select(dim, axis.source)
-    return axis.mix(squares, dim) - correction
-
-
-def _squares(maps: Tensor) -> Tensor:
-    return maps.square().sum(1, keepdim=True)
-
-
-def _apply(affine: AffineMap, features: Tensor) -> Tensor:
-    with no_autocast(features):
-        return F.conv2d(features, affine.weight[:, :, None, None], affine.bias)

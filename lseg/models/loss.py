@@ -9,8 +9,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from lseg.models.embeddings import AffineMap, exact, no_autocast
-from lseg.models.maps import strips
 from lseg.models.similarity import PixelLogits, Strip
+from lseg.models.strips import groups, strips
 
 
 def strip_cross_entropy(
@@ -91,6 +91,10 @@ class _Options(NamedTuple):
     label_smoothing: float
     class_weights: Tensor | None
 
+    def pictures(self, first: int, last: int) -> "_Options":
+        """Those of pictures [first, last)."""
+        return self._replace(mask=self.mask[first:last])
+
     def sum(self, logits: Tensor, start: int, stop: int) -> Tensor:
         """The loss of rows [start, stop), summed over their pixels."""
         return F.cross_entropy(
@@ -104,25 +108,15 @@ class _StripLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, options: _Options, logits: PixelLogits, *inputs: Tensor) -> Tensor:
-        half, needed = logits.half, ctx.needs_input_grad[2:]
+        needed = ctx.needs_input_grad[2:]
         sums = [torch.zeros_like(tensor) for tensor in inputs]
-        total = torch.zeros((), dtype=half.norms.dtype, device=half.norms.device)
-        with torch.set_grad_enabled(any(needed)), no_autocast(half.norms):
-            for start, stop in strips(logits):
-                span = logits.span(start, stop)
-                strip = half.cut(span.first, span.last)
-                leaves = [
-                    tensor.detach().requires_grad_(wanted)
-                    for tensor, wanted in zip((*strip[:2], *half.kernels), needed, strict=False)
-                ]
-                kernels = AffineMap(*leaves[2:])
-                strip = strip._replace(features=leaves[0], norms=leaves[1])
-                rows = logits.crop(span.upsample(strip.logits(kernels, half.block)))
-                loss = options.sum(rows, start, stop)
-                total += loss.detach()
-                if any(needed):
-                    leaves += half.block.parameters()
-                    _add_gradients(loss, leaves, _places(sums, strip))
+        norms = logits.half.norms
+        total = torch.zeros((), dtype=norms.dtype, device=norms.device)
+        with torch.set_grad_enabled(any(needed)), no_autocast(norms):
+            for first, last in groups(logits):
+                places = _pictures(sums, first, last)
+                part = logits.pictures(first, last), options.pictures(first, last)
+                total += _add_strips(*part, needed, places)
         wanted = (part for part, need in zip(sums, needed, strict=True) if need)
         ctx.save_for_backward(*wanted)
         return total
@@ -135,7 +129,42 @@ class _StripLoss(torch.autograd.Function):
         return None, None, *(gradient * next(grads) if wanted else None for wanted in needed)
 
 
-def _places(sums: Sequence[Tensor], strip: Strip) -> list[Tensor]:
+def _add_strips(
+    logits: PixelLogits, options: _Options, needed: Sequence[bool], sums: Sequence[Tensor]
+) -> Tensor:
+    """The loss of some pictures; adds its gradients to `sums`."""
+    half = logits.half
+    total = torch.zeros_like(half.norms[0, 0, 0, 0])
+    for start, stop in strips(logits):
+        span = logits.span(start, stop)
+        strip = half.cut(span.first, span.last)
+        leaves = [
+            tensor.detach().requires_grad_(wanted)
+            for tensor, wanted in zip((*strip[:2], *half.kernels), needed, strict=False)
+        ]
+        kernels = AffineMap(*leaves[2:])
+        strip = strip._replace(features=leaves[0], norms=leaves[1])
+        rows = logits.crop(span.upsample(strip.logits(kernels, half.block)))
+        loss = options.sum(rows, start, stop)
+        total += loss.detach()
+        if any(needed):
+            leaves += half.block.parameters()
+            _add_gradients(loss, leaves, _rows(sums, strip))
+    return total
+
+
+def _pictures(sums: Sequence[Tensor], first: int, last: int) -> list[Tensor]:
+    """Views of the sums to which the gradients of pictures [first, last) belong."""
+    features, norms, weight, bias, *shared = sums
+    own = [features, norms]
+    if weight.ndim == 3:
+        own += [weight, bias]
+    else:
+        shared = [weight, bias, *shared]
+    return [*(tensor[first:last] for tensor in own), *shared]
+
+
+def _rows(sums: Sequence[Tensor], strip: Strip) -> list[Tensor]:
     """Views of the sums to which the gradients of a strip belong."""
     features, norms, *shared = sums
     span = strip.span

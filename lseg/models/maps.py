@@ -2,10 +2,10 @@
 
 Full-resolution logits of a thousand labels take a gigabyte a megapixel; what is wanted of them is
 mostly one index a pixel. So maps are put together from others (resized, mirrored, averaged)
-without being computed, and reduced a strip of rows at a time.
+without being computed, and `lseg.models.strips` reduces them a strip of rows at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 
@@ -13,15 +13,6 @@ import torch
 from torch import Tensor
 
 from lseg.models.upsample import row_span
-
-CPU_STRIP_BYTES = 2**24
-"""About how large the logits of a strip are: small enough for a processor's cache."""
-
-GPU_STRIP_BYTES = 2**28
-"""The same, large enough to keep a GPU busy."""
-
-LABELS_AT_ONCE = 128
-"""Of more labels, a strip holds only so many at a time."""
 
 
 class Maps(Protocol):
@@ -55,14 +46,23 @@ class Maps(Protocol):
         """Maps of up to `count` labels each; itself, where a label's logit needs the others."""
         ...
 
+    def pictures(self, first: int, last: int) -> "Maps":
+        """Those of pictures [first, last)."""
+        ...
+
 
 class Undivided:
-    """For maps that compute all labels together, because that is what costs."""
+    """For maps of one picture that compute all labels together, because that is what costs."""
 
     def split(self, count: int) -> "Sequence[Self]":
         """Themselves."""
         del count
         return [self]
+
+    def pictures(self, first: int, last: int) -> Self:
+        """Themselves."""
+        assert (first, last) == (0, 1)
+        return self
 
 
 class Dense:
@@ -81,6 +81,10 @@ class Dense:
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
         return [Dense(part) for part in self.values.split(count, dim=1)]
+
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        return Dense(self.values[first:last])
 
 
 class _Derived:
@@ -102,6 +106,10 @@ class Resized(_Derived):
         """See `Maps`."""
         return [Resized(part, self.size) for part in self.source.split(count)]
 
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        return Resized(self.source.pictures(first, last), self.size)
+
 
 class Mirrored(_Derived):
     """Maps with left and right exchanged."""
@@ -116,6 +124,10 @@ class Mirrored(_Derived):
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
         return [Mirrored(part) for part in self.source.split(count)]
+
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        return Mirrored(self.source.pictures(first, last))
 
 
 class Average(_Derived):
@@ -139,6 +151,10 @@ class Average(_Derived):
         if any(len(found) == 1 for found in parts):
             return [self]
         return [Average(column) for column in zip(*parts, strict=True)]
+
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        return Average([source.pictures(first, last) for source in self.sources])
 
 
 class Tile(NamedTuple):
@@ -192,74 +208,12 @@ class Mosaic:
             for column in zip(*parts, strict=True)
         ]
 
-
-def strips(maps: Maps, budget: int | None = None) -> Iterator[tuple[int, int]]:
-    """Rows [start, stop) after rows [start, stop) whose logits take about `budget` bytes.
-
-    (By default what suits the maps' device.)
-    """
-    if budget is None:
-        budget = CPU_STRIP_BYTES if maps.device.type == "cpu" else GPU_STRIP_BYTES
-    height, width = maps.size
-    rows = max(1, budget // (4 * maps.batch * maps.labels * width))
-    for start in range(0, height, rows):
-        yield start, min(start + rows, height)
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        tiles = [tile._replace(maps=tile.maps.pictures(first, last)) for tile in self.tiles]
+        return Mosaic(tiles, self.size)
 
 
 def whole(maps: Maps) -> Tensor:
     """All logits, (B, N, H, W)."""
     return maps.rows(0, maps.size[0])
-
-
-class TopLabels(NamedTuple):
-    """The k best labels of every pixel, best first: indices and logits, (B, k, H, W) each."""
-
-    indices: Tensor
-    logits: Tensor
-
-
-def label_map(maps: Maps) -> Tensor:
-    """Index of the best label at every pixel, (B, H, W) int64; the first one of equals.
-
-    The memory is that of a strip of logits, however many labels there are: a running maximum goes
-    over `LABELS_AT_ONCE` of them at a time.
-    """
-    return top_labels(maps, 1).indices[:, 0]
-
-
-def top_labels(maps: Maps, count: int) -> TopLabels:
-    """The `count` best labels of every pixel (all, if there are fewer), strip by strip."""
-    found = top_strips(maps, count)
-    return TopLabels(*(torch.cat(tensors, dim=2) for tensors in zip(*found, strict=True)))
-
-
-def top_strips(maps: Maps, count: int) -> Iterator[TopLabels]:
-    """`top_labels`, strip after strip from the top, for those who keep them in another form."""
-    parts = maps.split(LABELS_AT_ONCE)
-    for strip in strips(parts[0]):
-        yield _top_of_strip(parts, strip, count)
-
-
-def _top_of_strip(parts: Sequence[Maps], strip: tuple[int, int], count: int) -> TopLabels:
-    best, first = None, 0
-    for part in parts:
-        top = _top(part.rows(*strip), count)
-        top = TopLabels(top.indices + first, top.logits)
-        best = top if best is None else _best_of(best, top, count)
-        first += part.labels
-    assert best is not None
-    return best
-
-
-def _best_of(earlier: TopLabels, later: TopLabels, count: int) -> TopLabels:
-    both = TopLabels(*(torch.cat(pair, dim=1) for pair in zip(earlier, later, strict=True)))
-    order, logits = _top(both.logits, count)
-    return TopLabels(both.indices.gather(1, order), logits)
-
-
-def _top(logits: Tensor, count: int) -> TopLabels:
-    """Of logits that exist; `topk` would be slower for one, and pick any of equals."""
-    found = (
-        logits.max(1, keepdim=True) if count == 1 else logits.topk(min(count, logits.shape[1]), 1)
-    )
-    return TopLabels(found.indices, found.values)

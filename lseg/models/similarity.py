@@ -60,14 +60,13 @@ class Comparison:
             replace(self, kernels=AffineMap(*pair)) for pair in zip(weights, biases, strict=True)
         ]
 
-    def picture(self, index: int) -> "Comparison":
-        """The logits of one picture of the batch."""
+    def pictures(self, first: int, last: int) -> "Comparison":
+        """The logits of pictures [first, last)."""
         weight, bias = self.kernels
         if weight.ndim == 3:
-            weight, bias = weight[index], bias[index]
-        one = slice(index, index + 1)
+            weight, bias = weight[first:last], bias[first:last]
         kernels = AffineMap(weight, bias)
-        return Comparison(self.features[one], self.norms[one], kernels, self.block)
+        return Comparison(self.features[first:last], self.norms[first:last], kernels, self.block)
 
     def cut(self, start: int, stop: int) -> "Strip":
         """What the logits of rows [start, stop) are made from."""
@@ -120,9 +119,9 @@ class PixelLogits:
         """The logits of up to `count` labels each, as `Comparison.split`."""
         return [replace(self, half=half) for half in self.half.split(count)]
 
-    def picture(self, index: int) -> "PixelLogits":
-        """The logits of one picture of the batch."""
-        return PixelLogits(self.half.picture(index), self.padded, self.size)
+    def pictures(self, first: int, last: int) -> "PixelLogits":
+        """The logits of pictures [first, last)."""
+        return PixelLogits(self.half.pictures(first, last), self.padded, self.size)
 
     def span(self, start: int, stop: int) -> RowSpan:
         """What rows [start, stop) need of `half`."""
@@ -179,9 +178,14 @@ def coarse_logits(embeddings: PixelEmbeddings, text: Tensor, scale: float) -> Te
 
 
 def dot_products(features: Tensor, kernels: AffineMap) -> Tensor:
-    """(B, F, h, w) features by (N, F) or (B, N, F) kernels: (B, N, h, w)."""
+    """(B, F, h, w) features by (N, F) or (B, N, F) kernels: (B, N, h, w).
+
+    On GPUs label by label in memory, which is what softmax and upsampling are fastest with there.
+    """
     weight, bias = kernels
     if weight.ndim == 2:
-        return F.conv2d(features, weight[:, :, None, None], bias)
+        if features.device.type == "cpu":
+            return F.conv2d(features, weight[:, :, None, None], bias)
+        weight, bias = weight.expand(len(features), -1, -1), bias[None]
     dots = torch.baddbmm(bias[:, :, None], weight, features.flatten(2))
     return dots.unflatten(2, features.shape[-2:])

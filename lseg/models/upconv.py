@@ -37,10 +37,7 @@ class MergedKernel(NamedTuple):
 
 
 class UpsampledConvolution:
-    """`conv(up(x))`; as one convolution where nothing is differentiated, on a processor.
-
-    (On GPUs large transposed convolutions may be slower than two plain steps: not measured.)
-    """
+    """`conv(up(x))`; as one convolution where nothing is differentiated."""
 
     def __init__(self) -> None:
         self._merged = Derived(merge_kernels)
@@ -54,7 +51,7 @@ class UpsampledConvolution:
             conv: 3x3, padding 1, stride 1, no bias.
         """
         assert up.bias is not None
-        if x.device.type != "cpu" or not can_derive(up.weight, up.bias, conv.weight):
+        if not can_derive(up.weight, up.bias, conv.weight):
             return conv(side_by_side(up(x)))
         kernel, bias = self._merged(up.weight, up.bias, conv.weight, dtype=product_dtype(x))
         inner = bias[:, 1, 1]

@@ -17,7 +17,7 @@ from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.models.acceleration import TrainingPrecision, prepare_training
 from lseg.models.loss import balancing_weights, mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
-from lseg.models.maps import label_map
+from lseg.models.strips import label_map
 from lseg.training.asked import asked_labels, asked_rows, asked_text
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
 

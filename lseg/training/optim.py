@@ -53,13 +53,12 @@ def build_optimizer(
         {"params": decoder, "lr": config.lr * config.decoder_factor, "name": "decoder"},
     ]
     groups = [group for group in groups if group["params"]]
+    decay = config.weight_decay
+    fused = all(p.device.type in ("cpu", "cuda") for p in network.parameters())
     if config.name == "sgd":
-        return torch.optim.SGD(
-            groups, config.lr, momentum=config.momentum, weight_decay=config.weight_decay
-        )
-    return torch.optim.AdamW(
-        groups, config.lr, betas=(config.momentum, 0.999), weight_decay=config.weight_decay
-    )
+        return torch.optim.SGD(groups, config.lr, config.momentum, weight_decay=decay, fused=fused)
+    betas = (config.momentum, 0.999)
+    return torch.optim.AdamW(groups, config.lr, betas, weight_decay=decay, fused=fused)
 
 
 def build_schedule(

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from lseg.models.acceleration import accelerate, prepare_training, round_float32
 from lseg.models.loss import strip_cross_entropy
 from lseg.models.lseg import LSeg
-from lseg.models.maps import label_map, top_labels
+from lseg.models.strips import label_map, top_labels
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

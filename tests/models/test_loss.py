@@ -3,12 +3,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lseg.models import loss as loss_module
-from lseg.models import maps
+from lseg.models import strips as strips_module
 from lseg.models.embeddings import AffineMap, PixelEmbeddings
 from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
 from lseg.models.regularization import SpatialBlock
 from lseg.models.similarity import PixelLogits, compare
+from lseg.models.strips import Budget
 from lseg.models.upsample import double, upsample
 
 PADDED, SIZE, LABELS = (20, 28), (19, 25), 6
@@ -16,8 +16,9 @@ PADDED, SIZE, LABELS = (20, 28), (19, 25), 6
 
 @pytest.fixture(params=[1, 4, 1000], ids="{} rows a strip".format)
 def strips(request, monkeypatch):
-    budget = request.param * 4 * 2 * LABELS * SIZE[1]
-    monkeypatch.setattr(loss_module, "strips", lambda logits: maps.strips(logits, budget))
+    """Of one picture, but where a strip has room for both."""
+    budget = Budget(request.param * 4 * LABELS * SIZE[1], 128)
+    monkeypatch.setattr(strips_module, "CPU_BUDGET", budget)
 
 
 @pytest.fixture

@@ -1,19 +1,9 @@
 import pytest
 import torch
 
-from lseg.models import maps
-from lseg.models.maps import (
-    Average,
-    Dense,
-    Mirrored,
-    Mosaic,
-    Resized,
-    Tile,
-    label_map,
-    strips,
-    top_labels,
-    whole,
-)
+from lseg.models import strips as strips_module
+from lseg.models.maps import Average, Dense, Mirrored, Mosaic, Resized, Tile, whole
+from lseg.models.strips import Budget, groups, label_map, strips, top_labels
 from lseg.models.upsample import upsample
 
 
@@ -45,8 +35,7 @@ def test_tiles_are_averaged_where_they_overlap_in_both_directions():
 @pytest.mark.parametrize("at_once", [1, 3, 256])
 @pytest.mark.parametrize("budget", [1, 500, 10**9])
 def test_reductions_do_not_depend_on_the_strips(budget, at_once, monkeypatch):
-    monkeypatch.setattr(maps, "strips", lambda source: strips(source, budget))
-    monkeypatch.setattr(maps, "LABELS_AT_ONCE", at_once)
+    monkeypatch.setattr(strips_module, "CPU_BUDGET", Budget(budget, at_once))
     found, wanted = combined(torch.randn(2, 7, 5, 6, dtype=torch.float64))
     assert torch.equal(label_map(found), wanted.argmax(1))
     best = top_labels(found, 3)
@@ -58,7 +47,7 @@ def test_reductions_do_not_depend_on_the_strips(budget, at_once, monkeypatch):
 
 @pytest.mark.parametrize("at_once", [1, 2, 256])
 def test_the_first_of_equal_labels_wins(at_once, monkeypatch):
-    monkeypatch.setattr(maps, "LABELS_AT_ONCE", at_once)
+    monkeypatch.setattr(strips_module, "CPU_BUDGET", Budget(2**24, at_once))
     values = torch.randint(3, (1, 5, 8, 9)).float()
     first = values.numpy().argmax(1)  # NumPy says which of equals it takes
     assert (label_map(Dense(values)).numpy() == first).all()
@@ -68,3 +57,16 @@ def test_strips_cover_every_row_once_within_the_budget():
     source = Dense(torch.zeros(2, 3, 10, 4))
     assert list(strips(source, 4 * 2 * 3 * 4 * 3)) == [(0, 3), (3, 6), (6, 9), (9, 10)]
     assert list(strips(source, 1)) == [(row, row + 1) for row in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted"), [(1, [(0, 1), (1, 2), (2, 3)]), (2, [(0, 2), (2, 3)])]
+)
+def test_pictures_are_taken_together_within_the_budget(count, wanted, monkeypatch):
+    source = combined(torch.randn(3, 4, 5, 6))[0]
+    budget = Budget((count + 1) * 4 * 4 * 11 * 13 - 1, 4)  # a byte short of one more
+    monkeypatch.setattr(strips_module, "CPU_BUDGET", budget)
+    assert list(groups(source)) == wanted
+    for first, last in groups(source):
+        found = whole(source.pictures(first, last))
+        torch.testing.assert_close(found, whole(source)[first:last])

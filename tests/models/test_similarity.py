@@ -3,8 +3,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lseg.models.embeddings import AffineMap, PixelEmbeddings, doubled_norms, merge
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, merge
 from lseg.models.maps import whole
+from lseg.models.norms import doubled_norms
 from lseg.models.regularization import SpatialBlock
 from lseg.models.similarity import PixelLogits, coarse_logits, compare
 from lseg.models.upsample import double, row_span, upsample
@@ -52,7 +53,7 @@ def test_labels_of_each_image_against_numpy():
     for image in range(2):
         expected = cosine(pixels.dense()[image], text[image], 1 / 0.07)
         np.testing.assert_allclose(whole(comparison)[image].numpy(), expected, atol=1e-5)
-        alone = whole(comparison.picture(image))
+        alone = whole(comparison.pictures(image, image + 1))
         torch.testing.assert_close(alone[0], whole(comparison)[image])
 
 
