@@ -14,15 +14,20 @@ class Budget(NamedTuple):
 
     Attributes:
         bytes: About how large the logits are.
-        labels: Of more labels, only so many together.
+        labels: Of more labels, only so many together; None goes by whole pictures.
     """
 
     bytes: int
-    labels: int
+    labels: int | None
+
+    def labels_of(self, maps: Maps) -> int:
+        """How many labels are reduced together, where each can be computed by itself."""
+        height, width = maps.size
+        return self.labels or max(1, self.bytes // (4 * height * width))
 
 
 CPU_BUDGET = Budget(2**24, 128)  # small enough for a processor's cache
-GPU_BUDGET = Budget(2**28, 2**20)  # large enough to keep it busy
+GPU_BUDGET = Budget(2**28, None)  # large enough to keep it busy; cutting rows costs time there
 
 
 def budget_of(maps: Maps) -> Budget:
@@ -80,7 +85,7 @@ def _joined(parts: Iterable[TopLabels], dim: int) -> TopLabels:
 
 def top_strips(maps: Maps, count: int) -> Iterator[TopLabels]:
     """`top_labels`, strip after strip from the top, for those who keep them in another form."""
-    parts = maps.split(budget_of(maps).labels)
+    parts = maps.split(budget_of(maps).labels_of(maps))
     for strip in strips(parts[0]):
         yield _top_of_strip(parts, strip, count)
 

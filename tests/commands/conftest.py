@@ -92,3 +92,9 @@ def refused(run):
         return err
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def without_accelerators(monkeypatch):
+    """`--device auto` is the processor, for what these tests compare with is computed there."""
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=True: None)

@@ -32,7 +32,7 @@ def test_tiles_are_averaged_where_they_overlap_in_both_directions():
     torch.testing.assert_close(found, torch.tensor(wanted))
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 256])
+@pytest.mark.parametrize("at_once", [1, 3, 256, None])
 @pytest.mark.parametrize("budget", [1, 500, 10**9])
 def test_reductions_do_not_depend_on_the_strips(budget, at_once, monkeypatch):
     monkeypatch.setattr(strips_module, "CPU_BUDGET", Budget(budget, at_once))
