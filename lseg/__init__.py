@@ -4,10 +4,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lseg.checkpoints.native import load_model
+    from lseg.checkpoints.load import load_model
     from lseg.config import LSegConfig
+    from lseg.inference.segmenter import Segmenter
     from lseg.models.lseg import LSeg
-    from lseg.segmenter import Segmenter
 
 __version__ = "0.1.0"
 __all__ = ["LSeg", "LSegConfig", "Segmenter", "load_model"]
@@ -15,8 +15,8 @@ __all__ = ["LSeg", "LSegConfig", "Segmenter", "load_model"]
 _HOMES = {
     "LSeg": "lseg.models.lseg",
     "LSegConfig": "lseg.config",
-    "Segmenter": "lseg.segmenter",
-    "load_model": "lseg.checkpoints.native",
+    "Segmenter": "lseg.inference.segmenter",
+    "load_model": "lseg.checkpoints.load",
 }
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from lseg.errors import ConfigError
 
@@ -84,10 +84,12 @@ class NetworkConfig:
     """What every network of the DPT family has.
 
     Attributes:
+        architecture: Name under which networks of this kind are stored.
         trunk: Image encoder up to the last fusion block.
         preprocessing: What the image encoder expects.
     """
 
+    architecture: ClassVar[str]
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
@@ -115,6 +117,7 @@ class DepthConfig(NetworkConfig):
         invert: Give depth instead of inverse depth.
     """
 
+    architecture = "dpt-depth"
     scale: float = 1.0
     shift: float = 0.0
     invert: bool = False
@@ -128,6 +131,7 @@ class SegmentationConfig(NetworkConfig):
         labels: Their names, in the order of the logits.
     """
 
+    architecture = "dpt-segmentation"
     labels: tuple[str, ...] = ()
 
 
@@ -146,6 +150,7 @@ class LSegConfig(NetworkConfig):
         description: What the network knows, in words, for information.
     """
 
+    architecture = "lseg"
     text: TextConfig = field(default_factory=TextConfig)
     embed_dim: int = 512
     logit_scale: float = 1 / 0.07

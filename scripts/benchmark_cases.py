@@ -22,13 +22,13 @@ from benchmark_startup import open_demo, show_help
 from benchmark_training import throughput_case, train_case, train_step
 from torch import Tensor
 
+from lseg.inference.segmenter import Segmenter
 from lseg.models.backbones import Level
 from lseg.models.embeddings import PixelEmbeddings, merge
 from lseg.models.lseg import LSeg
 from lseg.models.maps import whole
 from lseg.models.similarity import PixelLogits
 from lseg.models.strips import label_map
-from lseg.segmenter import Segmenter
 
 LABEL_COUNTS = (5, 150, 1000)
 

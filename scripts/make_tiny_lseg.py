@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 
-from lseg.checkpoints.native import load_model, save_model
-from lseg.data.shapes import COLOURS, SHAPES, fold_classes
+from lseg.checkpoints.load import load_model
+from lseg.data.sets.shapes import COLOURS, SHAPES, fold_classes
 from lseg.paths import ASSETS
 
 DESCRIPTION = (
@@ -36,7 +36,7 @@ def main() -> None:
     model = load_model(run / "model")
     model.config = dataclasses.replace(model.config, description=DESCRIPTION)
     folder = ASSETS / "tiny_lseg"
-    save_model(model, folder, torch.float16)
+    model.save_pretrained(folder, torch.float16)
     (folder / "README.md").write_text(
         f"""# Tiny LSeg
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from torch import from_numpy, pca_lowrank
 
-from lseg.data.shapes import CLASSES, draw
-from lseg.segmenter import Segmenter
+from lseg.data.sets.shapes import CLASSES, draw
+from lseg.inference.segmenter import Segmenter
 from lseg.visualize import label_colours, with_legend
 
 SIZE, SEED, GAP = 256, 11, 4

@@ -29,7 +29,7 @@ from open_clip.model import CLIP
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lseg.data import shapes
+from lseg.data.sets import shapes
 
 SCALE = 1 / 0.07  # fixed, and LSeg's own: label vectors must be far enough apart at this scale
 EMPTY = ("background", "other", "others", "nothing", "an empty background")

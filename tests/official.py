@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lseg.checkpoints.keymap import Source
-from lseg.checkpoints.native import load_weights
-from lseg.checkpoints.official import (
+from lseg.checkpoints.architectures import build_network
+from lseg.convert.keymap import Source
+from lseg.convert.official import (
     SpatialBlockOptions,
     convert_dpt,
     convert_lseg,
@@ -18,7 +18,7 @@ from lseg.checkpoints.official import (
     is_official_lseg,
 )
 from lseg.errors import CheckpointError
-from lseg.models.registry import architecture_name, build_network
+from lseg.store.tensors import load_weights
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 needs_manifests = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no manifests in {REFERENCE}")
@@ -70,7 +70,7 @@ def network(name):
     """The network that a manifest stands for, without memory."""
     config = recognised(blank(name)).config
     with torch.device("meta"):
-        return config, build_network(architecture_name(type(config)), config.to_dict())
+        return config, build_network(config)
 
 
 def fit(name, conversion):
@@ -78,8 +78,7 @@ def fit(name, conversion):
     config, model = network(name)
     if conversion.config != config:
         with torch.device("meta"):
-            values = conversion.config.to_dict()
-            model = build_network(architecture_name(type(config)), values)
+            model = build_network(conversion.config)
 
     def called(name):
         return FILE.key(conversion.original(name))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.serialization import MAGIC_NUMBER, PROTOCOL_VERSION
 
-from lseg.checkpoints.foreign import read_state_dict
+from lseg.convert.foreign import read_state_dict
 from lseg.errors import CheckpointError
 
 

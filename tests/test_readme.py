@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lseg.data.shapes import CLASSES, draw
+from lseg.data.sets.shapes import CLASSES, draw
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

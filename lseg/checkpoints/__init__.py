@@ -1,1 +1,1 @@
-"""Reading and writing trained networks."""
+"""`load_model`, and the networks that it knows."""

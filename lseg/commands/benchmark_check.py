@@ -4,9 +4,9 @@ import argparse
 
 from tqdm import tqdm
 
-from lseg.data.sources import Part
-from lseg.data.trees import Place
-from lseg.data.verify import LISTINGS, Listing, Problem, count_problems, find_problems
+from lseg.data.base.sources import Part
+from lseg.data.fewshot.trees import Place
+from lseg.data.fewshot.verify import LISTINGS, Listing, Problem, count_problems, find_problems
 from lseg.errors import DataError
 
 PARTS = {"train": Part.TRAIN, "val": Part.TEST}

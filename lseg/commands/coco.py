@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import lseg
-from lseg.data.labels import display_name
+from lseg.data.base.labels import display_name
 from lseg.files import whole_file
-from lseg.segmentation import Segmentation
-from lseg.sharding import Shard, wait_for_all
+from lseg.inference.segmentation import Segmentation
+from lseg.inference.sharding import Shard, wait_for_all
 from lseg.visualize import BACKGROUND_NAMES
 
 NAME = "instances.json"

@@ -3,10 +3,10 @@
 import argparse
 from collections import Counter
 
-from lseg.checkpoints.convert import ConvertOptions
-from lseg.checkpoints.convert import convert as convert_checkpoint
-from lseg.checkpoints.official import SpatialBlockOptions
-from lseg.data.labels import parse_labels
+from lseg.convert.checkpoint import ConvertOptions
+from lseg.convert.checkpoint import convert as convert_checkpoint
+from lseg.convert.official import SpatialBlockOptions
+from lseg.data.base.labels import parse_labels
 
 
 def convert(options: argparse.Namespace) -> None:

@@ -9,16 +9,16 @@ from tqdm import tqdm
 from lseg.commands.generalised import add_generalised, benchmark_data
 from lseg.commands.model import model_from
 from lseg.commands.output import output_file
-from lseg.data.all_classes import AllClassesData
-from lseg.data.pairs import PairsDataset, find_problems
+from lseg.data.fewshot.all_classes import AllClassesData
+from lseg.data.sets.pairs import PairsDataset, find_problems
 from lseg.errors import DataError
-from lseg.evaluation.inference import InferenceConfig
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
+from lseg.evaluation.report import print_scores, versions
 from lseg.evaluation.semantic import evaluate as evaluate_data
 from lseg.evaluation.semantic import scores_to_json
 from lseg.files import write_json
+from lseg.inference.views import InferenceConfig
 from lseg.models.lseg import LSeg
-from lseg.report import print_scores, versions
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from lseg.commands.model import model_from
 from lseg.demo.limits import Limits
 from lseg.errors import ConfigError
 from lseg.models.lseg import LSeg
-from lseg.models.text import LabelTable
+from lseg.text.encoder import LabelTable
 
 
 def demo(options: argparse.Namespace) -> None:

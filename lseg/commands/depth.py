@@ -11,9 +11,9 @@ from tqdm import tqdm
 from lseg.commands.model import model_from
 from lseg.commands.output import output_folder
 from lseg.commands.pictures import refuse_overwriting, unique_stems
-from lseg.data.images import list_images, load_image
-from lseg.evaluation.inference import InferenceConfig, resize_short_side, to_tensor
+from lseg.data.base.images import list_images, load_image
 from lseg.files import whole_file
+from lseg.inference.views import InferenceConfig, resize_short_side, to_tensor
 from lseg.models.dpt import DPTDepth
 from lseg.models.upsample import upsample
 from lseg.visualize import depth_colours

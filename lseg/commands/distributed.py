@@ -10,7 +10,7 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from lseg.commands.model import device_from
 from lseg.errors import ConfigError, LSegError
-from lseg.sharding import leave_group
+from lseg.inference.sharding import leave_group
 
 ResultT = TypeVar("ResultT", covariant=True)
 

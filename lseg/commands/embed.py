@@ -14,18 +14,18 @@ from tqdm import tqdm
 from lseg.commands.model import model_from
 from lseg.commands.output import output_folder
 from lseg.commands.pictures import refuse_overwriting, unique_stems
-from lseg.data.images import list_images
-from lseg.data.prefetch import Picture, prefetch, read_picture
-from lseg.embedding.config import PRESETS, EmbedConfig, Preset, StrideGrid, parse_grid
+from lseg.data.base.images import list_images
 from lseg.embedding.files import new_embeddings
-from lseg.embedding.pca import PCA, Moments
 from lseg.embedding.sidecar import describe_config, describe_model, describe_picture, made_with
 from lseg.errors import ConfigError
+from lseg.evaluation.report import versions
 from lseg.files import clear_partials, whole_file, write_json
+from lseg.inference.embed_config import PRESETS, EmbedConfig, Preset, StrideGrid, parse_grid
+from lseg.inference.pca import PCA, Moments
+from lseg.inference.prefetch import Picture, prefetch, read_picture
+from lseg.inference.segmenter import Segmenter
+from lseg.inference.sharding import Shard, add_up, together, wait_for_all
 from lseg.models.lseg import LSeg
-from lseg.report import versions
-from lseg.segmenter import Segmenter
-from lseg.sharding import Shard, add_up, together, wait_for_all
 
 BASIS = "pca.safetensors"
 SAMPLES = 8192

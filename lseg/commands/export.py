@@ -2,11 +2,11 @@
 
 import argparse
 
-from lseg.checkpoints.native import load_model
+from lseg.checkpoints.load import load_model
 from lseg.commands.output import output_file
 from lseg.errors import CheckpointError
-from lseg.export_files import export as export_model
-from lseg.export_files import format_of
+from lseg.export.formats import export as export_model
+from lseg.export.formats import format_of
 from lseg.models.lseg import LSeg
 
 

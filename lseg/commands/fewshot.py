@@ -9,14 +9,14 @@ import torch
 from lseg.commands.distributed import run_on_devices
 from lseg.commands.fewshot_run import FewShotJob
 from lseg.commands.output import output_file, output_folder
-from lseg.data.benchmark_labels import LabelChoice
+from lseg.data.fewshot.benchmark_labels import LabelChoice
 from lseg.errors import ConfigError
 from lseg.evaluation.fewshot import FewShotConfig, fold_scores, scores_to_json
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds
 from lseg.evaluation.prototypes import DEFAULT_WEIGHT
 from lseg.evaluation.published import PUBLISHED, Published
+from lseg.evaluation.report import percent, print_table, versions
 from lseg.files import write_json
-from lseg.report import percent, print_table, versions
 
 
 def fewshot(options: argparse.Namespace) -> None:

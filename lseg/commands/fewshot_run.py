@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lseg.commands.model import model_from
-from lseg.data.queries import Query
+from lseg.data.fewshot.queries import Query
 from lseg.evaluation.fewshot import Answer, FewShotConfig, FoldData, Shard, fold_areas
 from lseg.files import whole_file
 from lseg.models.lseg import LSeg

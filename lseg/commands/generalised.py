@@ -3,14 +3,14 @@
 import argparse
 from typing import Any
 
-from lseg.data.all_classes import AllClassesData
-from lseg.data.labels import parse_labels
-from lseg.data.pairs import PairsDataset
-from lseg.data.sources import Folds
+from lseg.data.base.labels import parse_labels
+from lseg.data.base.sources import Folds
+from lseg.data.fewshot.all_classes import AllClassesData
+from lseg.data.sets.pairs import PairsDataset
 from lseg.errors import ConfigError
 from lseg.evaluation.generalised import generalised_figures
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
-from lseg.report import percent, print_table
+from lseg.evaluation.report import percent, print_table
 from lseg.visualize import BACKGROUND_NAMES
 
 

@@ -5,15 +5,16 @@ from typing import TypeVar
 
 import torch
 
-from lseg.checkpoints.native import read_text_config
+from lseg.checkpoints.load import load_model
 from lseg.config import TextConfig
-from lseg.errors import ConfigError
+from lseg.errors import CheckpointError, ConfigError
+from lseg.inference.sharding import local_index
 from lseg.models.acceleration import accelerate
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
-from lseg.models.text import LabelEncoder
 from lseg.paths import resolve_data_path
-from lseg.sharding import local_index
+from lseg.store.folder import read_text_config
+from lseg.text.encoder import LabelEncoder
 
 NetworkT = TypeVar("NetworkT", bound=Network)
 
@@ -27,11 +28,21 @@ def model_from(options: argparse.Namespace, kind: type[NetworkT]) -> NetworkT:
         CheckpointError: If the checkpoint cannot be loaded, or is not of this kind.
         ConfigError: If there is no such device.
     """
-    model = kind.from_pretrained(options.checkpoint, device_from(options.device))
-    if isinstance(model, LSeg) and options.text_table is not None:
-        model.text = LabelEncoder(text_from(options.text_table), model.config.embed_dim)
-    accelerate(model, options.precision, options.compile)
-    return model
+    loaded = load_model(options.checkpoint, device_from(options.device))
+    if not isinstance(loaded, kind):
+        raise CheckpointError(
+            f"{options.checkpoint} is a {type(loaded).__name__}, not a {kind.__name__}"
+        )
+    if options.text_table is not None:
+        replace_text(loaded, options.text_table)
+    accelerate(loaded, options.precision, options.compile)
+    return loaded
+
+
+def replace_text(model: Network, table: str) -> None:
+    """Puts what `--text-table` names in place of a network's text encoder, if it has one."""
+    if isinstance(model, LSeg):
+        model.text = LabelEncoder(text_from(table), model.config.embed_dim)
 
 
 def text_from(table: str) -> TextConfig:

@@ -12,16 +12,16 @@ from lseg.commands.coco import NAME as INSTANCES
 from lseg.commands.coco import InstancesFile
 from lseg.commands.model import model_from
 from lseg.commands.output import output_folder
-from lseg.data.images import list_images
-from lseg.data.labels import parse_labels
-from lseg.data.prefetch import Picture, prefetch, read_picture
+from lseg.data.base.images import list_images
+from lseg.data.base.labels import parse_labels
 from lseg.errors import CheckpointError, ImageError, LabelError
-from lseg.evaluation.inference import InferenceConfig
+from lseg.inference.prefetch import Picture, prefetch, read_picture
+from lseg.inference.segmenter import ClassSegmenter, Segmentation, Segmenter
+from lseg.inference.sharding import Shard, together
+from lseg.inference.views import InferenceConfig
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
-from lseg.segmenter import ClassSegmenter, Segmentation, Segmenter
-from lseg.sharding import Shard, together
 
 Writer = Callable[[Path, Segmentation], None]
 SUFFIXES = (".png", ".overlay.png", ".json")

@@ -14,13 +14,13 @@ from lseg.commands.model import text_from
 from lseg.commands.output import output_folder
 from lseg.commands.pictures import SUFFIXES, refuse_overwriting
 from lseg.config import TextConfig
-from lseg.data.images import load_image
-from lseg.data.labels import parse_labels
-from lseg.embedding.config import PRESETS
+from lseg.data.base.images import load_image
+from lseg.data.base.labels import parse_labels
 from lseg.embedding.files import FORMATS
 from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import Sidecar, label_encoder
 from lseg.errors import DataError
+from lseg.inference.embed_config import PRESETS
 
 
 def query(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from lseg.demo.viewer import (
     pixel_message,
 )
 from lseg.errors import ImageError, LabelError, LSegError
-from lseg.segmenter import Segmentation
+from lseg.inference.segmenter import Segmentation
 
 P = ParamSpec("P")
 Download = tuple[str | None, Message]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lseg.data.shapes import CLASSES, draw
+from lseg.data.sets.shapes import CLASSES, draw
 
 SIZE = 256
 SEEDS = (3, 11, 20)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from lseg.data.images import load_image
-from lseg.data.labels import parse_labels
+from lseg.data.base.images import load_image
+from lseg.data.base.labels import parse_labels
 from lseg.demo.limits import Limits
 from lseg.errors import ImageError, LabelError
 

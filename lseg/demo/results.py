@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lseg.segmenter import Segmentation
+from lseg.inference.segmenter import Segmentation
 
 
 def label_map_png(segmentation: Segmentation) -> bytes:

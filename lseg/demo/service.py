@@ -13,8 +13,8 @@ from lseg.demo.limits import Limits
 from lseg.demo.questions import OTHER, decode, read_labels, read_upload
 from lseg.demo.words import Words
 from lseg.errors import ConfigError, ImageError, LabelError
+from lseg.inference.segmenter import Encoded, Segmentation, Segmenter
 from lseg.models.lseg import LSeg
-from lseg.segmenter import Encoded, Segmentation, Segmenter
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from lseg.data.labels import display_name
+from lseg.data.base.labels import display_name
 from lseg.demo.service import Ranking
+from lseg.inference.segmenter import Segmentation
 from lseg.paths import ASSETS
-from lseg.segmenter import Segmentation
 from lseg.visualize import depth_colours, label_colours
 
 Message = dict[str, Any]

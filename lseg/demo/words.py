@@ -7,11 +7,11 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from lseg.data.labels import parse_labels
-from lseg.data.shapes import CLASSES
+from lseg.data.base.labels import parse_labels
+from lseg.data.sets.shapes import CLASSES
 from lseg.models.lseg import LSeg
-from lseg.models.text import LabelEncoder, LabelTable, TextSource
 from lseg.paths import ASSETS
+from lseg.text.encoder import LabelEncoder, LabelTable, TextSource
 
 SHAPE_WORDS = (*CLASSES, "background")
 VOCABULARIES = {"tiny": SHAPE_WORDS}

@@ -12,9 +12,9 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from lseg.embedding.layout import as_chw
 from lseg.errors import DataError, LSegError
 from lseg.files import whole_file
+from lseg.inference.layout import as_chw
 
 NAME = "embeddings"
 """Of the tensor in a `.safetensors` file."""

@@ -9,16 +9,16 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lseg.embedding.config import Size
 from lseg.embedding.files import open_embeddings
-from lseg.embedding.layout import as_chw
-from lseg.embedding.pca import PCA
 from lseg.embedding.sidecar import Sidecar
 from lseg.errors import DataError, LabelError
+from lseg.inference.embed_config import Size
+from lseg.inference.layout import as_chw
+from lseg.inference.pca import PCA
+from lseg.inference.segmentation import Segmentation
 from lseg.models.embeddings import AffineMap
 from lseg.models.maps import Maps, Resized, Undivided
 from lseg.models.regularization import halo
-from lseg.segmentation import Segmentation
 
 CHUNK_BYTES = 2**26
 """About how much of the stored array, as float32, is in memory at a time."""

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from lseg.config import TextConfig
-from lseg.embedding.config import EmbedConfig, Padding, Size
-from lseg.embedding.rows import EmbeddedPicture
 from lseg.errors import DataError
+from lseg.inference.embed_config import EmbedConfig, Padding, Size
+from lseg.inference.embeddings import EmbeddedPicture
 from lseg.models.lseg import LSeg
 from lseg.models.regularization import SpatialBlock
-from lseg.models.text import LabelEncoder
+from lseg.text.encoder import LabelEncoder
 
 
 def describe_model(model: LSeg) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lseg.data.queries import EpisodeData, Query
+from lseg.data.fewshot.queries import EpisodeData, Query
 from lseg.evaluation.areas import FewShotScores, episode_areas, scores_from_areas
 from lseg.evaluation.prototypes import DEFAULT_CLUSTERS, DEFAULT_WEIGHT, label_vectors
 from lseg.models.lseg import LSeg

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lseg.evaluation.published import PUBLISHED, Published
-from lseg.report import percent
+from lseg.evaluation.report import percent
 
 Figures = Mapping[str, Any]
 

@@ -4,17 +4,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lseg.data.benchmarks import (
+from lseg.data.base.sources import MaskSource, Part
+from lseg.data.fewshot.benchmarks import (
     Benchmark,
     CocoBenchmark,
     FssBenchmark,
     PairsBenchmark,
     PascalBenchmark,
 )
-from lseg.data.episodes import Cyclic, Draw, Sweep, Uniform, draw_episodes
-from lseg.data.queries import EpisodeData
-from lseg.data.shapes_source import ShapesBenchmark
-from lseg.data.sources import MaskSource, Part
+from lseg.data.fewshot.episodes import Cyclic, Draw, Sweep, Uniform, draw_episodes
+from lseg.data.fewshot.queries import EpisodeData
+from lseg.data.sets.shapes_source import ShapesBenchmark
 from lseg.errors import ConfigError, DataError
 from lseg.evaluation.fewshot import FoldData
 

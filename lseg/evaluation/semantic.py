@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lseg.data.items import SegmentationData
-from lseg.data.labels import display_name
-from lseg.evaluation.inference import InferenceConfig, image_maps
+from lseg.data.base.items import SegmentationData
+from lseg.data.base.labels import display_name
 from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.inference.views import InferenceConfig, image_maps
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
 

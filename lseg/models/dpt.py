@@ -16,6 +16,7 @@ from lseg.models.upsample import double, upsample
 class DPTDepth(Network):
     """Monocular inverse depth, or metric depth where the configuration inverts it."""
 
+    config_type = DepthConfig
     config: DepthConfig
 
     def __init__(self, config: DepthConfig) -> None:
@@ -49,6 +50,7 @@ class DPTDepth(Network):
 class DPTSegmentation(Network):
     """Logits over the fixed classes `labels`."""
 
+    config_type = SegmentationConfig
     config: SegmentationConfig
 
     def __init__(self, config: SegmentationConfig) -> None:

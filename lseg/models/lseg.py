@@ -7,6 +7,8 @@ labels ── frozen text encoder ── label vectors ──────┘
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,8 +20,9 @@ from lseg.models.embeddings import PixelEmbeddings, exact, merge
 from lseg.models.maps import whole
 from lseg.models.network import Network
 from lseg.models.similarity import Comparison, PixelLogits, coarse_logits, compare
-from lseg.models.text import LabelEncoder
 from lseg.models.trunk import pad_to_multiple
+from lseg.store.folder import StoredNetwork
+from lseg.text.encoder import LabelEncoder
 
 Labels = Sequence[str] | Tensor
 
@@ -31,6 +34,7 @@ class LSeg(Network):
     trained, and is built only when label strings are first asked for.
     """
 
+    config_type = LSegConfig
     config: LSegConfig
 
     def __init__(self, config: LSegConfig) -> None:
@@ -40,6 +44,18 @@ class LSeg(Network):
         self.trunk = build_trunk(config.trunk)
         self.project = nn.Conv2d(config.trunk.features, config.embed_dim, 1)
         self.spatial_block = build_spatial_block(config)
+
+    @classmethod
+    def from_stored(cls, checkpoint: StoredNetwork) -> Self:
+        """As `Network.from_stored`; a text tower that came with the network encodes its labels."""
+        model = super().from_stored(checkpoint)
+        model.text.tower = checkpoint.text_tower
+        return model
+
+    @property
+    def text_tower(self) -> Path | None:
+        """File with the weights of the text tower that came with the network, if one did."""
+        return self.text.tower
 
     def forward(self, pixels: Tensor, labels: Labels) -> Tensor:
         """Logits of every label at every pixel.

@@ -1,19 +1,29 @@
 """What all networks here have in common: a configuration, preprocessing, loading and saving."""
 
 import os
+import tempfile
 from collections.abc import Mapping
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from lseg.config import NetworkConfig
+from lseg.errors import CheckpointError, ConfigError
+from lseg.files import read_json
 from lseg.models.trunk import Trunk
+from lseg.store.card import model_card
+from lseg.store.checkpoint import read_checkpoint
+from lseg.store.folder import StoredNetwork, write_folder
+from lseg.store.hub import upload
+from lseg.store.tensors import load_weights, read_tensors, stored, widened
 
 
 class Network(nn.Module):
     """Base of `LSeg`, `DPTDepth` and `DPTSegmentation`."""
 
+    config_type: ClassVar[type[NetworkConfig]]
     config: NetworkConfig
     trunk: Trunk
 
@@ -35,6 +45,11 @@ class Network(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    @property
+    def text_tower(self) -> Path | None:
+        """File with the weights of a text tower that came with the network, if one did."""
+        return None
+
     @classmethod
     def from_pretrained(
         cls,
@@ -42,24 +57,59 @@ class Network(nn.Module):
         device: str | torch.device = "cpu",
         revision: str | None = None,
     ) -> Self:
-        """Loads a native folder, a Hub id, a Lightning checkpoint or `tiny`; see `load_model`.
+        """A trained network of this class in eval mode, float32.
+
+        Args:
+            source: A native folder, a Hub id, a Lightning checkpoint of this project or `tiny`.
+            device: Where to put the weights.
+            revision: Branch, tag or commit of a Hub id.
 
         Raises:
             CheckpointError: If it is none of these, or a network of another kind.
         """
-        from lseg.checkpoints.native import load_model  # the layer above: only at call time
-        from lseg.errors import CheckpointError
+        return cls.from_stored(read_checkpoint(source, revision)).to(device).eval()
 
-        model = load_model(source, device, revision)
-        if not isinstance(model, cls):
-            raise CheckpointError(f"{source} is a {type(model).__name__}, not a {cls.__name__}")
+    @classmethod
+    def from_stored(cls, checkpoint: StoredNetwork) -> Self:
+        """The network around its weights: built without memory, so that weights exist only once.
+
+        Raises:
+            CheckpointError: If it is a network of another kind, or does not fit its configuration.
+        """
+        own, source = cls.config_type.architecture, checkpoint.source
+        if checkpoint.architecture != own:
+            raise CheckpointError(
+                f"{source} is a network of the kind {checkpoint.architecture!r}, and "
+                f"{cls.__name__} one of {own!r}: lseg.load_model loads any kind"
+            )
+        try:
+            with torch.device("meta"):
+                model = cls(cls.config_type.from_dict(checkpoint.config))
+        except (ConfigError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"the configuration of {source} cannot be built: {error}"
+            ) from error
+        weights = {name: widened(tensor) for name, tensor in checkpoint.weights.items()}
+        load_weights(model, weights, source, assign=True)
+        model.trunk.order_kernels()
         return model
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Writes `config.json` and `model.safetensors` into `folder`; see `save_model`."""
-        from lseg.checkpoints.native import save_model  # the layer above: only at call time
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], dtype: torch.dtype | None = None
+    ) -> None:
+        """Writes a native folder: `config.json`, `model.safetensors`, and its text tower, if any.
 
-        save_model(self, folder)
+        A text tower is stored only where it came with the network; otherwise the text encoder is
+        named in the configuration.
+
+        Args:
+            folder: Made if missing; other files in it stay.
+            dtype: Type of the stored weights, such as `torch.float16` to halve the file; as they
+                are by default. Loading always gives float32.
+        """
+        weights = {name: stored(value, dtype) for name, value in self.state_dict().items()}
+        text = None if self.text_tower is None else read_tensors(self.text_tower)
+        write_folder(Path(folder), self.config, weights, text)
 
     def push_to_hub(
         self,
@@ -70,9 +120,25 @@ class Network(nn.Module):
         private: bool = False,
         revision: str | None = None,
     ) -> str:
-        """Uploads the model with a card of its figures; see `lseg.checkpoints.hub.push_to_hub`."""
-        from lseg.checkpoints.hub import push_to_hub  # the layer above: only at call time
+        """Uploads a native folder with a model card; makes the repository if there is none.
 
-        return push_to_hub(
-            self, hub_id, figures=figures, licence=licence, private=private, revision=revision
-        )
+        Args:
+            hub_id: `user/model`.
+            figures: The `result.json` of its training, or of `lseg evaluate`: a file, or its
+                content.
+            licence: The Hub's name of a licence, such as `mit`; the card leaves it open by default.
+            private: Whether a new repository is to be private.
+            revision: Branch to commit to; the main one by default.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            CheckpointError: If the Hub cannot be reached or refuses, or the figures cannot be read.
+        """
+        values = figures if isinstance(figures, Mapping | None) else read_json(Path(figures))
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            card = model_card(self.config, hub_id, values, licence)
+            (Path(folder) / "README.md").write_text(card, "utf-8")
+            return upload(folder, hub_id, private, revision)

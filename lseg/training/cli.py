@@ -12,9 +12,9 @@ from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-from lseg.checkpoints.native import load_model, save_model
-from lseg.data.datamodule import SegmentationDataModule
-from lseg.sharding import leave_group
+from lseg.data.base.datamodule import SegmentationDataModule
+from lseg.inference.sharding import leave_group
+from lseg.models.lseg import LSeg
 from lseg.training.configs import with_bases
 from lseg.training.module import LSegModule
 from lseg.training.pictures import ValidationPictures
@@ -75,8 +75,8 @@ class TrainingCLI(LightningCLI):
             self.trainer.validate(self.model, self.datamodule, best, verbose=False)
         if self.trainer.is_global_zero:
             root = Path(self.trainer.default_root_dir)
-            model = load_model(best) if best else self.model.net
-            save_model(model, root / "model")
+            model = LSeg.from_pretrained(best) if best else self.model.net
+            model.save_pretrained(root / "model")
             Result(self.model, self.datamodule, seconds, root).write()
 
 

@@ -9,15 +9,16 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from lseg.checkpoints.backbone import pretrained_backbone
-from lseg.checkpoints.native import LIGHTNING_CONFIG, load_weights
 from lseg.config import LSegConfig
-from lseg.data.datamodule import SegmentationDataModule
+from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.models.acceleration import TrainingPrecision, prepare_training
 from lseg.models.loss import balancing_weights, mean_cross_entropy, strip_cross_entropy
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
+from lseg.store.lightning import note_config
+from lseg.store.tensors import load_weights
 from lseg.training.asked import asked_labels, asked_rows, asked_text
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
 
@@ -180,7 +181,7 @@ class LSegModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Stores the configuration, so that the checkpoint can be loaded by itself."""
-        checkpoint[LIGHTNING_CONFIG] = self.net.config.to_dict()
+        note_config(checkpoint, self.net.config)
 
     def _start_evaluation(self, sets: list[tuple[str, list[str]]]) -> None:
         self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]

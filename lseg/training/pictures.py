@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from lseg.data.labels import display_name
+from lseg.data.base.labels import display_name
 from lseg.visualize import comparison, label_colours
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from lseg.data.datamodule import SegmentationDataModule
+from lseg.data.base.datamodule import SegmentationDataModule
+from lseg.evaluation.report import print_table, versions
 from lseg.evaluation.semantic import scores_to_json
 from lseg.files import whole_file, write_json
-from lseg.report import print_table, versions
 from lseg.training.module import LSegModule
 from lseg.training.pictures import ValidationPictures, stack
 

@@ -7,8 +7,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from lseg.commands.coco import InstancesFile
-from lseg.segmenter import Segmenter
-from lseg.sharding import Shard
+from lseg.inference.segmenter import Segmenter
+from lseg.inference.sharding import Shard
 
 NAMES = ["sky", "road|tree", "other"]
 

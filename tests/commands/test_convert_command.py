@@ -8,12 +8,12 @@ import torch
 from drawing import names
 from official import hollow, needs_manifests
 
-import lseg.checkpoints.convert
-import lseg.checkpoints.native
-import lseg.checkpoints.official
-from lseg.checkpoints.keymap import Conversion, Source
-from lseg.checkpoints.native import load_model
-from lseg.checkpoints.recognise import Recognised
+import lseg.convert.checkpoint
+import lseg.convert.official
+import lseg.store.folder
+from lseg.checkpoints.load import load_model
+from lseg.convert.keymap import Conversion, Source
+from lseg.convert.recognise import Recognised
 
 
 class WritesAFile:
@@ -40,7 +40,7 @@ def test_convert_says_what_was_kept_and_left_out(run, depth_folder, tmp_path, mo
         conversion = Conversion("a tiny DPT", model.config, weights, None, dropped)
         return Recognised(conversion, Source(str(path)))
 
-    monkeypatch.setattr(lseg.checkpoints.convert, "recognise", tiny)
+    monkeypatch.setattr(lseg.convert.checkpoint, "recognise", tiny)
     code, out, err = run(
         "convert", tmp_path / "model.pt", tmp_path / "out", "--block", "depthwise",
         "--block-depth", "2", "--block-activation", "tanh", "--labels", "sky,road",

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from lseg.checkpoints.native import load_model
-from lseg.data.pairs import PairsDataset
-from lseg.evaluation.inference import InferenceConfig
+from lseg.checkpoints.load import load_model
+from lseg.data.sets.pairs import PairsDataset
 from lseg.evaluation.semantic import evaluate as evaluate_data
+from lseg.inference.views import InferenceConfig
 
 
 @pytest.fixture

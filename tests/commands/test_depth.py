@@ -6,7 +6,7 @@ import torch
 from drawing import draw, names, save_depth_net
 from PIL import Image
 
-from lseg.checkpoints.native import load_model
+from lseg.checkpoints.load import load_model
 
 
 def test_depth_writes_numbers_a_16_bit_picture_and_a_preview(run, depth_folder, pictures, tmp_path):

@@ -12,8 +12,8 @@ import torch
 from drawing import draw
 from PIL import Image
 
-from lseg.embedding.pca import PCA
-from lseg.segmenter import Segmenter
+from lseg.inference.pca import PCA
+from lseg.inference.segmenter import Segmenter
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from drawing import save_lseg
 from fewshot_trees import coco_tree, fss_tree, voc_tree
 from PIL import Image
 
-from lseg.data.class_names import PASCAL
+from lseg.data.sets.class_names import PASCAL
 
 WIDTH = 16
 NAMES = ["others", "background", "potted plant", "sky", *PASCAL, "ac_wall", "melon", "zebra_fish"]

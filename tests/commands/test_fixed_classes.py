@@ -7,8 +7,8 @@ import pytest
 from drawing import LABELS, names
 from PIL import Image
 
-from lseg.checkpoints.native import load_model
-from lseg.segmenter import ClassSegmenter
+from lseg.checkpoints.load import load_model
+from lseg.inference.segmenter import ClassSegmenter
 
 
 def test_predict_by_the_models_own_classes(run, classes_folder, pictures, tmp_path):

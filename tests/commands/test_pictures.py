@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from lseg.segmenter import Segmenter
+from lseg.inference.segmenter import Segmenter
 
 LABELS = "sky, road ,other"
 

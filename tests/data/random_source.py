@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from lseg.data.sources import BACKGROUND, IGNORE, Entry, Folds, Part, classes_by_picture
+from lseg.data.base.sources import BACKGROUND, IGNORE, Entry, Folds, Part, classes_by_picture
 
 
 class RandomSource:

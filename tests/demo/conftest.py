@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import lseg
-from lseg.data.shapes import CLASSES, draw
+from lseg.data.sets.shapes import CLASSES, draw
 
 pytest.importorskip("gradio", reason="the extra `demo` is not installed")
 

@@ -12,8 +12,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from pycocotools import mask as coco
 
-from lseg.data.shapes import CLASSES
-from lseg.segmenter import Segmenter
+from lseg.data.sets.shapes import CLASSES
+from lseg.inference.segmenter import Segmenter
 
 CLIENTS = 20
 

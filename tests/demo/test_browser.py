@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-from lseg.data.shapes import CLASSES
-from lseg.segmenter import Segmenter
+from lseg.data.sets.shapes import CLASSES
+from lseg.inference.segmenter import Segmenter
 
 WAIT = 20_000  # milliseconds
 

@@ -15,7 +15,7 @@ from lseg.cli import main
 from lseg.commands.demo import about
 from lseg.config import TextConfig
 from lseg.models.lseg import LSeg
-from lseg.models.text import LabelEncoder
+from lseg.text.encoder import LabelEncoder
 
 
 def test_lseg_demo_serves_until_it_is_terminated_and_leaves_no_file(tmp_path):

@@ -8,13 +8,13 @@ from safetensors.torch import save_file
 
 import lseg
 from lseg.config import TextConfig
-from lseg.data.shapes import CLASSES
+from lseg.data.sets.shapes import CLASSES
 from lseg.demo.limits import Limits
 from lseg.demo.service import Service
 from lseg.demo.words import RecentPrompts
 from lseg.errors import ConfigError, ImageError, LabelError
-from lseg.models.text import LabelEncoder
-from lseg.segmenter import Segmenter
+from lseg.inference.segmenter import Segmenter
+from lseg.text.encoder import LabelEncoder
 
 
 def test_answers_are_those_of_a_segmenter(model, service, shapes):

@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save
 
 from lseg.embedding import files
 from lseg.embedding.files import new_embeddings, open_embeddings
-from lseg.embedding.layout import as_chw
 from lseg.errors import DataError, LSegError
+from lseg.inference.layout import as_chw
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ import pytest
 import torch
 from drawing import draw
 
-from lseg.embedding.config import EmbedConfig
 from lseg.embedding.files import new_embeddings
-from lseg.embedding.pca import Moments
 from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import (
     Sidecar,
@@ -20,7 +18,9 @@ from lseg.embedding.sidecar import (
 )
 from lseg.errors import DataError, LabelError
 from lseg.files import write_json
-from lseg.segmenter import Segmenter
+from lseg.inference.embed_config import EmbedConfig
+from lseg.inference.pca import Moments
+from lseg.inference.segmenter import Segmenter
 
 NAMES = ["sky", "road", "tree", "other"]
 

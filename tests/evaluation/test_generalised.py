@@ -3,8 +3,8 @@ import pytest
 import torch
 from data.random_source import RandomBenchmark
 
-from lseg.data.all_classes import AllClassesData
-from lseg.data.sources import IGNORE
+from lseg.data.base.sources import IGNORE
+from lseg.data.fewshot.all_classes import AllClassesData
 from lseg.errors import LabelError
 from lseg.evaluation.generalised import generalised_figures, harmonic_mean
 from lseg.evaluation.metrics import SegmentationMetric

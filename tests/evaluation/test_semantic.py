@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from lseg.data.pairs import PairsDataset
-from lseg.evaluation.inference import InferenceConfig
+from lseg.data.sets.pairs import PairsDataset
 from lseg.evaluation.metrics import Scores
 from lseg.evaluation.semantic import evaluate, scores_to_json
+from lseg.inference.views import InferenceConfig
 
 CLASSES = ["sky", "road", "tree", "car"]
 SIZES = [(64, 96), (64, 64), (37, 51)]

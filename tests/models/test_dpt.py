@@ -9,13 +9,14 @@ from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
+from lseg.checkpoints.architectures import NETWORKS, build_network, network_type
 from lseg.config import DepthConfig, Preprocessing, SegmentationConfig, TrunkConfig
-from lseg.errors import ConfigError, ImageError
+from lseg.errors import CheckpointError, ImageError
+from lseg.inference.segmenter import ClassSegmenter
 from lseg.models.dpt import DPTDepth, DPTSegmentation
-from lseg.models.registry import ARCHITECTURES, architecture_name, build_network
 from lseg.models.std_conv import WeightStandardizedConv2d, use_original_standardization
 from lseg.models.upsample import double, upsample
-from lseg.segmenter import ClassSegmenter
+from lseg.store.folder import StoredNetwork
 
 LABELS = ("wall", "sky", "tree", "door|gate", "other")
 SIZES = [(64, 64), (45, 67), (33, 97), (128, 32)]
@@ -229,16 +230,16 @@ def upsample_picture(pixels, size):
     ],
 )
 def test_networks_are_rebuilt_from_their_name_and_plain_configuration(name, config):
-    network = build_network(name, config.to_dict())
-    assert type(network) is ARCHITECTURES[name].network
+    network = build_network(NETWORKS[name].config_type.from_dict(config.to_dict()))
+    assert type(network) is NETWORKS[name]
     assert network.config == config
-    assert architecture_name(type(config)) == name
+    assert config.architecture == name
 
 
 @pytest.mark.parametrize("architecture", ["dpt", None, 3])
 def test_an_unknown_architecture_is_refused(architecture):
-    with pytest.raises(ConfigError, match="lseg, dpt-depth, dpt-segmentation"):
-        build_network(architecture, {})
+    with pytest.raises(CheckpointError, match="lseg, dpt-depth, dpt-segmentation"):
+        network_type(StoredNetwork("folder", architecture, {}, {}))
 
 
 # Weight standardisation of the hybrid's stem.

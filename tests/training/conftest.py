@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from lseg.config import LSegConfig, TextConfig, TrunkConfig
-from lseg.data.datamodule import ShapesDataModule
-from lseg.data.shapes import CLASSES
+from lseg.data.base.datamodule import ShapesDataModule
+from lseg.data.sets.shapes import CLASSES
 
 WIDTH = 16
 

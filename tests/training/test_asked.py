@@ -5,8 +5,8 @@ import torch
 from pytorch_lightning import Trainer
 from torch.nn import functional as F
 
-from lseg.data.shapes_source import ShapesBenchmark
-from lseg.data.zeroshot import ZeroShotDataModule
+from lseg.data.fewshot.zeroshot import ZeroShotDataModule
+from lseg.data.sets.shapes_source import ShapesBenchmark
 from lseg.training.asked import asked_labels, asked_rows, asked_text
 from lseg.training.module import LSegModule
 from lseg.training.optim import OptimConfig

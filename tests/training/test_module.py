@@ -8,10 +8,10 @@ from pytorch_lightning import Callback, Trainer
 from torch.nn import functional as F
 
 from lseg.config import TextConfig
-from lseg.data.datamodule import PairsDataModule
-from lseg.data.transforms import AugmentConfig
+from lseg.data.base.datamodule import PairsDataModule
+from lseg.data.base.transforms import AugmentConfig
 from lseg.errors import ConfigError
-from lseg.models.text import LabelEncoder, OpenClipText
+from lseg.text.encoder import LabelEncoder, OpenClipText
 from lseg.training.module import LSegModule, sample_mask
 from lseg.training.optim import OptimConfig
 

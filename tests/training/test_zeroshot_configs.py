@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lseg.config import LSegConfig
-from lseg.data.datamodule import SegmentationDataModule
-from lseg.data.zeroshot import ZeroShotDataModule
+from lseg.data.base.datamodule import SegmentationDataModule
+from lseg.data.fewshot.zeroshot import ZeroShotDataModule
 from lseg.training.cli import TrainingCLI
 from lseg.training.configs import read_config, with_bases
 from lseg.training.module import LSegModule

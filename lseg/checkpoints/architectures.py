@@ -1,0 +1,36 @@
+"""The kinds of network that a checkpoint can hold."""
+
+from lseg.config import NetworkConfig
+from lseg.errors import CheckpointError
+from lseg.models.dpt import DPTDepth, DPTSegmentation
+from lseg.models.lseg import LSeg
+from lseg.models.network import Network
+from lseg.store.folder import StoredNetwork
+
+NETWORKS: dict[str, type[Network]] = {
+    network.config_type.architecture: network for network in (LSeg, DPTDepth, DPTSegmentation)
+}
+
+
+def build_network(config: NetworkConfig) -> Network:
+    """The network that a configuration describes, with random weights.
+
+    Raises:
+        ConfigError: If the configuration does not fit together.
+    """
+    return NETWORKS[config.architecture](config)
+
+
+def network_type(checkpoint: StoredNetwork) -> type[Network]:
+    """The class of a stored network.
+
+    Raises:
+        CheckpointError: If it is of no known architecture.
+    """
+    found = NETWORKS.get(str(checkpoint.architecture))
+    if found is None:
+        raise CheckpointError(
+            f"{checkpoint.source} describes an unknown architecture, {checkpoint.architecture!r}: "
+            f"known are {', '.join(NETWORKS)}"
+        )
+    return found

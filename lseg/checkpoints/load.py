@@ -1,0 +1,30 @@
+"""`load_model`: a network from whatever a user calls a checkpoint."""
+
+import os
+
+import torch
+
+from lseg.checkpoints.architectures import network_type
+from lseg.models.network import Network
+from lseg.store.checkpoint import read_checkpoint
+
+
+def load_model(
+    source: str | os.PathLike[str],
+    device: str | torch.device = "cpu",
+    revision: str | None = None,
+) -> Network:
+    """A trained network in eval mode, float32: an `LSeg`, a `DPTDepth` or a `DPTSegmentation`.
+
+    Args:
+        source: A native folder, a Hugging Face Hub id, a Lightning checkpoint of this project, or
+            `tiny` for the embedded model.
+        device: Where to put the weights.
+        revision: Branch, tag or commit of a Hub id.
+
+    Raises:
+        CheckpointError: If there is nothing to load there, or it is of another kind, truncated, or
+            does not fit its own configuration.
+    """
+    checkpoint = read_checkpoint(source, revision)
+    return network_type(checkpoint).from_stored(checkpoint).to(device).eval()

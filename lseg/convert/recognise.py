@@ -1,0 +1,164 @@
+"""What kind of checkpoint a file is, told by its keys."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from lseg.convert.clip import RULES as CLIP_RULES
+from lseg.convert.clip import SEPARATE, convert_clip, is_clip
+from lseg.convert.foreign import read_state_dict
+from lseg.convert.huggingface import convert_huggingface, is_huggingface
+from lseg.convert.keymap import Conversion, Rule, Source, share_known
+from lseg.convert.official import (
+    DEPTH_RULES,
+    LSEG_RULES,
+    SEGMENTATION_RULES,
+    SpatialBlockOptions,
+    convert_dpt,
+    convert_lseg,
+    is_official_dpt,
+    is_official_lseg,
+)
+from lseg.errors import CheckpointError
+
+FORMATS = (
+    "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, a Hugging Face DPT folder, or "
+    "the weights of a CLIP"
+)
+
+
+PREFIXES = ("module.", "_orig_mod.", "net.")  # of DDP, torch.compile, and LSeg's Lightning module
+
+FLAGS = {
+    "block": "--block",
+    "labels": "--labels",
+    "size": "--size",
+    "depth": "--scale, --shift or --invert",
+    "clip_model": "--clip-model",
+}
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What checkpoints do not say themselves.
+
+    Attributes:
+        block: The spatial blocks of an LSeg.
+        labels: Class names of a segmentation network; ADE20K's where it has 150 classes.
+        size: Shorter side of the input that the network was trained for, if not the usual one.
+        depth: `scale`, `shift` and `invert` of a depth network.
+        clip_model: open_clip name of a CLIP.
+    """
+
+    block: SpatialBlockOptions = field(default_factory=SpatialBlockOptions)
+    labels: tuple[str, ...] = ()
+    size: int | None = None
+    depth: dict[str, Any] = field(default_factory=dict)
+    clip_model: str | None = None
+
+
+class Recognised(NamedTuple):
+    """A conversion and where it came from."""
+
+    conversion: Conversion
+    origin: Source
+
+
+class Kind(NamedTuple):
+    """A kind of checkpoint that comes as one file.
+
+    Attributes:
+        name: In words.
+        is_one: Whether a set of keys is that of one.
+        rules: Its key map.
+        options: Which of `ConvertOptions` concern it.
+        convert: From weights, which it takes the tensors out of.
+    """
+
+    name: str
+    is_one: Callable[[set[str]], bool]
+    rules: Sequence[Rule]
+    options: frozenset[str]
+    convert: Callable[[dict[str, Tensor], Source, ConvertOptions], Conversion]
+
+
+KINDS = (
+    Kind(
+        "an LSeg",
+        is_official_lseg,
+        LSEG_RULES,
+        frozenset({"block", "size"}),
+        lambda weights, source, options: convert_lseg(weights, source, options.block),
+    ),
+    Kind(
+        "a DPT",
+        is_official_dpt,
+        (*SEGMENTATION_RULES, *DEPTH_RULES),
+        frozenset({"labels", "depth", "size"}),
+        lambda weights, source, options: convert_dpt(
+            weights, source, options.labels, options.depth
+        ),
+    ),
+    Kind(
+        "a CLIP",
+        is_clip,
+        (*CLIP_RULES, *SEPARATE),
+        frozenset({"clip_model"}),
+        lambda weights, source, options: convert_clip(weights, source, options.clip_model),
+    ),
+)
+
+
+def recognise(source: Path, options: ConvertOptions) -> Recognised:
+    """Reads a checkpoint of any known kind, told by its keys.
+
+    Where the weight that tells a kind is missing, the kind that knows most of the keys is taken, so
+    that the error names the weight.
+
+    Raises:
+        CheckpointError: If it is of none, does not fit its kind, or an option has no use for it.
+    """
+    if source.is_dir():
+        if is_huggingface(source):
+            _refuse_others(options, "a Hugging Face DPT", frozenset({"size"}))
+            return Recognised(convert_huggingface(source), Source(str(source)))
+        raise CheckpointError(f"{source} is no Hugging Face DPT folder; accepted are {FORMATS}")
+    weights, prefix = strip_prefixes(read_state_dict(source))
+    origin, keys = Source(str(source), prefix), set(weights)
+    kind = next((kind for kind in KINDS if kind.is_one(keys)), None)
+    if kind is None:
+        kind = max(KINDS, key=lambda kind: share_known(keys, kind.rules))
+        if share_known(keys, kind.rules) < 0.5:
+            raise CheckpointError(
+                f"{source} is of no known kind (its first weight is "
+                f"{origin.key(next(iter(weights)))}); accepted are {FORMATS}"
+            )
+    _refuse_others(options, kind.name, kind.options)
+    return Recognised(kind.convert(weights, origin, options), origin)
+
+
+def strip_prefixes(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """The weights without what wrappers put before all of their names, and what that was.
+
+    A prefix that most of them have is taken off; those without it are then unknown weights.
+    """
+    found = ""
+    while prefix := next((p for p in PREFIXES if _has_most(weights, p)), None):
+        weights = {key.removeprefix(prefix): value for key, value in weights.items()}
+        found += prefix
+    return weights, found
+
+
+def _has_most(weights: dict[str, Tensor], prefix: str) -> bool:
+    return 2 * sum(key.startswith(prefix) for key in weights) > len(weights)
+
+
+def _refuse_others(options: ConvertOptions, name: str, accepted: frozenset[str]) -> None:
+    """Makes sure that no option was given that has no meaning for this kind."""
+    for field_name, flag in FLAGS.items():
+        given = getattr(options, field_name)
+        if field_name not in accepted and given != getattr(ConvertOptions(), field_name):
+            raise CheckpointError(f"the source is {name}, which {flag} does not apply to")

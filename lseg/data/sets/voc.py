@@ -1,0 +1,79 @@
+"""PASCAL VOC 2012 with the SBD masks, as PASCAL-5i uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lseg.data.base.images import load_mask
+from lseg.data.base.sources import BACKGROUND, IGNORE, Part
+from lseg.data.fewshot.splits import read_lines
+from lseg.data.sets.class_names import PASCAL
+from lseg.errors import DataError
+
+_UNLABELLED = 255
+
+
+class VocTree:
+    """`VOC2012/JPEGImages/*.jpg` and `VOC2012/SegmentationClassAug/*.png`; see `Tree`."""
+
+    name = "pascal5i"
+    classes = PASCAL
+    offset = 0
+    ignore = True
+    layout = "<root>/VOC2012/JPEGImages/<name>.jpg, <root>/VOC2012/SegmentationClassAug/<name>.png"
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the folder VOC2012 or the one around it.
+
+        Raises:
+            DataError: If the folders are not there.
+        """
+        self.root = root / "VOC2012" if (root / "VOC2012").is_dir() else root
+        for folder in ("JPEGImages", "SegmentationClassAug"):
+            if not (self.root / folder).is_dir():
+                raise DataError(f"there is no folder {self.root / folder}. Expected: {self.layout}")
+
+    def image_path(self, stem: str) -> Path:
+        """See `Tree`."""
+        return self.root / "JPEGImages" / f"{stem}.jpg"
+
+    def mask_path(self, stem: str) -> Path:
+        """See `Tree`."""
+        return self.root / "SegmentationClassAug" / f"{stem}.png"
+
+    def mask(self, stem: str) -> np.ndarray:
+        """In the file 0 is background, 1 to 20 are the classes, 255 is unlabelled."""
+        values = load_mask(self.mask_path(stem)).astype(np.int16)
+        unknown = (values > len(self.classes)) & (values != _UNLABELLED)
+        if unknown.any():
+            listed = ", ".join(map(str, np.unique(values[unknown]).tolist()[:5]))
+            raise DataError(
+                f"{self.mask_path(stem)} has the values {listed}: accepted are 0 (background), 1 "
+                f"to {len(self.classes)} (the classes) and {_UNLABELLED} (unlabelled)"
+            )
+        mask = np.where(values == 0, BACKGROUND, values - 1).astype(np.int16)
+        mask[values == _UNLABELLED] = IGNORE
+        return mask
+
+    def stems(self, part: Part) -> list[str]:
+        """Test pictures are those of ImageSets/Segmentation/val.txt, the others train.
+
+        Without that file every picture is a test picture.
+        """
+        masks = sorted(path.stem for path in (self.root / "SegmentationClassAug").glob("*.png"))
+        if not masks:
+            raise DataError(f"no mask in {self.root}. Expected: {self.layout}")
+        listed = self.root / "ImageSets" / "Segmentation" / "val.txt"
+        if not listed.is_file():
+            if part is Part.TEST:
+                return masks
+            raise DataError(
+                f"which pictures are for training? Give --splits, or put VOC's own list in {listed}"
+            )
+        test = set(read_lines(listed))
+        chosen = [stem for stem in masks if (stem in test) == (part is Part.TEST)]
+        if not chosen:
+            raise DataError(f"none of the masks in {self.root} is for {part.name} by {listed}")
+        return chosen

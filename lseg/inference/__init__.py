@@ -1,0 +1,1 @@
+"""What stands between a picture and an answer."""

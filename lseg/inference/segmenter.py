@@ -1,0 +1,239 @@
+"""Image in, answers out: a picture is encoded once, then any labels can be asked for."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lseg.data.base.labels import parse_labels
+from lseg.errors import ImageError, LabelError
+from lseg.inference.embed_config import EmbedConfig, FixedGrid, Grid, NetworkGrid
+from lseg.inference.embeddings import EmbeddedPicture, embed_picture
+from lseg.inference.pca import PCA
+from lseg.inference.prefetch import Picture, read_picture
+from lseg.inference.segmentation import Segmentation
+from lseg.inference.views import InferenceConfig, image_maps, resize_short_side
+from lseg.models.dpt import DPTSegmentation
+from lseg.models.embeddings import PixelEmbeddings
+from lseg.models.lseg import LSeg
+from lseg.models.maps import Dense
+from lseg.models.similarity import PixelLogits
+from lseg.models.trunk import pad_to_multiple
+
+ImageSource = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What `Segmenter` keeps of a picture.
+
+    Attributes:
+        image: The picture, RGB.
+        embeddings: Pixel embeddings on the padded patch grid, of a batch of 1.
+        padded: Height and width of the padded network input.
+        size: Height and width of the network input without padding.
+    """
+
+    image: Image.Image
+    embeddings: PixelEmbeddings
+    padded: tuple[int, int]
+    size: tuple[int, int]
+
+
+class Segmenter:
+    """Answers questions about one picture at a time, with the model's own preprocessing.
+
+    The picture's shorter side is brought to `size`; answers come at the picture's own size.
+    """
+
+    def __init__(self, model: LSeg, size: int | None = None) -> None:
+        """`size` replaces the model's own (`config.preprocessing.size`); 0 never resizes."""
+        self.model = model.eval()
+        self.size = model.config.preprocessing.size if size is None else size
+        InferenceConfig(self.size)  # refuses a negative one
+        self._encoded: Encoded | None = None
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | os.PathLike[str], device: str = "cpu", size: int | None = None
+    ) -> Self:
+        """A segmenter of `LSeg.from_pretrained(source, device)`."""
+        return cls(LSeg.from_pretrained(source, device), size)
+
+    def set_image(self, image: ImageSource) -> None:
+        """Encodes a picture: a path, a PIL image, or an (H, W, 3) uint8 array.
+
+        Raises:
+            ImageError: If it cannot be read.
+        """
+        self._encoded = self.encode(image)
+
+    @torch.inference_mode()
+    def encode(self, image: ImageSource) -> Encoded:
+        """Encodes a picture without keeping it; for callers with a cache of their own.
+
+        Raises:
+            ImageError: If it cannot be read.
+        """
+        picture = as_picture(image)
+        pixels = picture.pixels.to(self.model.device, non_blocking=True)
+        pixels = self.model.normalize(resize_short_side(pixels, self.size)[None])
+        padded, size = pad_to_multiple(pixels, self.model.trunk.multiple)
+        embeddings = self.model.embed(padded)
+        _ = embeddings.norms  # computed now and kept, so that labels need not wait for it
+        return Encoded(picture.image, embeddings, (padded.shape[-2], padded.shape[-1]), size)
+
+    def segment(
+        self, labels: Sequence[str] | str | Tensor, names: Sequence[str] | None = None
+    ) -> Segmentation:
+        """The current picture by these labels; costs one product with the cached embedding.
+
+        Args:
+            labels: Names (`a|b` for synonyms), a comma-separated string, or vectors (N, C).
+            names: What to call the labels where they are vectors.
+
+        Raises:
+            ImageError: If no picture was set.
+            LabelError: If there is no label, or the model cannot encode one.
+        """
+        if self._encoded is None:
+            raise ImageError("no picture yet: call set_image first")
+        return self.segment_encoded(self._encoded, labels, names)
+
+    @torch.inference_mode()
+    def segment_encoded(
+        self,
+        encoded: Encoded,
+        labels: Sequence[str] | str | Tensor,
+        names: Sequence[str] | None = None,
+    ) -> Segmentation:
+        """As `segment`, for a picture from `encode`."""
+        vectors, names = self._vectors(labels, names)
+        half = self.model.compare(encoded.embeddings, vectors)
+        maps = PixelLogits(half, encoded.padded, encoded.size)
+        return Segmentation(names, encoded.image, maps)
+
+    def segment_image(
+        self,
+        image: ImageSource,
+        labels: Sequence[str] | str | Tensor,
+        config: InferenceConfig,
+        names: Sequence[str] | None = None,
+    ) -> Segmentation:
+        """A picture at several scales, mirrored, or by sliding windows; nothing is cached.
+
+        Args:
+            image: As for `set_image`.
+            labels: As for `segment`.
+            config: How it is shown to the network; a `size` of None is this segmenter's.
+            names: As for `segment`.
+        """
+        vectors, names = self._vectors(labels, names)
+        picture = as_picture(image)
+        if config.size is None:
+            config = replace(config, size=self.size)
+        return Segmentation(
+            names, picture.image, image_maps(self.model, picture.pixels, vectors, config)
+        )
+
+    def _vectors(
+        self, labels: Sequence[str] | str | Tensor, names: Sequence[str] | None
+    ) -> tuple[Tensor, list[str]]:
+        """Label vectors (N, C) and what to call them."""
+        if not isinstance(labels, Tensor):
+            found = parse_labels(labels)
+            return self.model.encode_labels(found), found
+        if labels.ndim != 2:
+            raise LabelError(f"label vectors have shape {tuple(labels.shape)}: expected (N, C)")
+        names = list(names or (str(index) for index in range(len(labels))))
+        if len(set(names)) != len(labels):
+            raise LabelError(f"{len(set(names))} different names for {len(labels)} vectors")
+        return self.model.label_vectors(labels), names
+
+    def embed(
+        self,
+        image: ImageSource,
+        size: tuple[int, int] | Grid | None = None,
+        dtype: str = "float16",
+        normalize: bool = True,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        window: int | None = None,
+        layout: str = "CHW",
+        pca: PCA | None = None,
+    ) -> np.ndarray:
+        """Pixel embeddings of a picture, in the space of the label vectors.
+
+        Args:
+            image: A path, a PIL image, or an (H, W, 3) uint8 array.
+            size: Height and width of the result, or a rule for them, a `Grid`; by
+                default those of the network's output, half of its input.
+            dtype: NumPy type of the result.
+            normalize: Divide each embedding by its norm.
+            scales: Factors on the input size; embeddings are averaged over them.
+            flip: Also average with the mirrored picture.
+            window: Side of a sliding window in pixels of the network's input; by default the
+                picture is shown whole.
+            layout: Order of the axes: CHW, HWC or NCHW.
+            pca: Reduces the embeddings to its K components.
+
+        Returns:
+            (C, h, w), or as `layout` says.
+
+        Raises:
+            ImageError: If the picture cannot be read.
+            ConfigError: If there is no scale, or one is not positive, or another value is wrong.
+        """
+        grid = FixedGrid(*size) if isinstance(size, tuple) else size or NetworkGrid()
+        config = EmbedConfig(
+            self.size, None, tuple(scales), flip, window,
+            grid=grid, dtype=dtype, normalize=normalize, layout=layout,
+        )  # fmt: skip
+        return self.embed_rows(image, config, pca).array()
+
+    def embed_rows(
+        self, image: ImageSource, config: EmbedConfig, pca: PCA | None = None
+    ) -> EmbeddedPicture:
+        """As `embed`, for results that are to be had a strip of rows at a time.
+
+        `config.size` None is this segmenter's size.
+        """
+        if config.size is None and config.long_side is None:
+            config = replace(config, size=self.size)
+        return embed_picture(self.model, as_picture(image).pixels, config, pca)
+
+
+def as_picture(image: ImageSource) -> Picture:
+    """What was read already, or is read now.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    return image if isinstance(image, Picture) else read_picture(image)
+
+
+class ClassSegmenter:
+    """A picture by the fixed classes of a `DPTSegmentation`; the counterpart of `Segmenter`."""
+
+    def __init__(self, model: DPTSegmentation, size: int | None = None) -> None:
+        """`size` replaces the model's own (`config.preprocessing.size`); 0 never resizes."""
+        self.model = model.eval()
+        self.size = model.config.preprocessing.size if size is None else size
+        InferenceConfig(self.size)  # refuses a negative one
+
+    @torch.inference_mode()
+    def segment(self, image: ImageSource) -> Segmentation:
+        """The picture by the model's own labels.
+
+        Raises:
+            ImageError: If it cannot be read.
+        """
+        picture = as_picture(image)
+        pixels = picture.pixels.to(self.model.device, non_blocking=True)
+        logits = self.model(self.model.normalize(resize_short_side(pixels, self.size)[None]))
+        return Segmentation(self.model.labels, picture.image, Dense(logits.float()))

@@ -1,0 +1,157 @@
+"""From a picture to logits at its own size: resizing, scales, flip and sliding windows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+from lseg.errors import ConfigError
+from lseg.inference.windows import Windows, window_starts
+from lseg.models.lseg import LSeg
+from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, whole
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """How a picture is shown to the network.
+
+    Attributes:
+        size: The shorter side in pixels at scale 1; None takes the model's own
+            (`Preprocessing.size`), 0 leaves pictures as they are.
+        scales: Factors on `size`; logits are averaged over them.
+        flip: Also average with the mirrored picture.
+        window: Side of a square sliding window; None shows the whole picture at once.
+        stride: Step of the window as a share of its side; 2/3 in LSeg's evaluation.
+    """
+
+    size: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    window: int | None = None
+    stride: float = 2 / 3
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range."""
+        if not self.scales or min(self.scales) <= 0:
+            raise ConfigError(f"scales are {self.scales}: give one or more positive numbers")
+        if not 0 < self.stride <= 1:
+            raise ConfigError(f"stride is {self.stride}: it must be in (0, 1]")
+        if self.size is not None and self.size < 0:
+            raise ConfigError(f"size is {self.size}: give a side in pixels, or 0 for no resizing")
+        if self.window is not None and self.window < 32:
+            raise ConfigError(f"window is {self.window}: it must be at least 32")
+
+
+WHOLE = InferenceConfig()
+MAX_ASPECT = 8  # a strip 1000 times as long as high would not fit into memory
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """An RGB picture as (3, H, W) uint8."""
+    return TF.pil_to_tensor(image)
+
+
+def resize_short_side(image: Tensor, size: int) -> Tensor:
+    """(C, H, W) uint8 with its shorter side brought to `size`: bilinear, antialiased.
+
+    `size` 0 leaves it as it is. The longer side is kept below `MAX_ASPECT` times `size`, and as the
+    network needs 32 pixels either way, a very narrow picture is stretched to that.
+    """
+    height, width = image.shape[-2:]
+    new = resized(height, width, size)
+    return image if new == (height, width) else TF.resize(image, list(new), antialias=True)
+
+
+def resized(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width that `resize_short_side` makes of a picture."""
+    short, long = min(height, width), max(height, width)
+    factor = min(size / short, MAX_ASPECT * size / long) if size else 1.0
+    return max(32, round(height * factor)), max(32, round(width * factor))
+
+
+@torch.inference_mode()
+def image_maps(model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE) -> Maps:
+    """Logits of a picture at its own size, averaged over scales and flips; see `Maps`.
+
+    The network runs now, or with windows when rows are asked for; logits are computed then.
+
+    Args:
+        model: In eval mode.
+        image: (3, H, W) uint8 on any device.
+        text: (N, C) label vectors.
+        config: How the picture is shown to the network.
+
+    Returns:
+        (1, N, H, W) float32 on the model's device.
+    """
+    size = model.config.preprocessing.size if config.size is None else config.size
+    short = size or min(image.shape[-2:])
+    height, width = image.shape[-2:]
+    image = image.to(model.device, non_blocking=True)
+    found: list[Maps] = []
+    for view in views(image, short, config):
+        maps: Maps = (
+            model.logits(model.normalize(view.image[None]), text)
+            if config.window is None
+            else sliding_maps(model, view.image[None], text, config.window, config.stride)
+        )
+        found.append(Resized(Mirrored(maps) if view.mirrored else maps, (height, width)))
+    return found[0] if len(found) == 1 else Average(found)
+
+
+def image_logits(
+    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE
+) -> Tensor:
+    """All logits of `image_maps`, (N, H, W) float32."""
+    return whole(image_maps(model, image, text, config))[0]
+
+
+def sliding_maps(
+    model: LSeg, pixels: Tensor, text: Tensor, window: int, stride: float, batch: int = 4
+) -> Windows:
+    """Logits from overlapping square windows, averaged where they overlap; see `Windows`.
+
+    Args:
+        model: In eval mode.
+        pixels: (1, 3, H, W), normalised; or uint8, normalised here window by window.
+        text: (N, C) label vectors.
+        window: Side of the windows in pixels. The last ones of a row and a column end at the
+            picture's edge, so that only a picture smaller than a window is seen smaller.
+        stride: Step as a share of `window`.
+        batch: How many windows the network sees at once.
+    """
+    height, width = pixels.shape[-2:]
+    tops, lefts = (window_starts(length, window, stride) for length in (height, width))
+
+    def show(index: int) -> list[Tile]:
+        top, tiles = tops[index], []
+        for first in range(0, len(lefts), batch):
+            some = lefts[first : first + batch]
+            parts = [pixels[..., top : top + window, left : left + window] for left in some]
+            seen = torch.cat(parts)
+            logits = model.logits(seen if seen.is_floating_point() else model.normalize(seen), text)
+            tiles += [Tile(top, left, logits.pictures(i, i + 1)) for i, left in enumerate(some)]
+        return tiles
+
+    size = (height, width)
+    return Windows(tops, min(window, height), size, len(text), text.device, show)
+
+
+class View(NamedTuple):
+    """What the network sees of a picture: (3, h, w) uint8, perhaps mirrored."""
+
+    image: Tensor
+    mirrored: bool
+
+
+def views(image: Tensor, short: int, config: InferenceConfig) -> Iterator[View]:
+    """The picture (3, H, W) at each scale, its shorter side `short` at scale 1, and mirrored."""
+    for scale in config.scales:
+        resized = resize_short_side(image, max(1, round(short * scale)))
+        yield View(resized, mirrored=False)
+        if config.flip:
+            yield View(resized.flip(-1), mirrored=True)

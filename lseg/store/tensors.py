@@ -1,0 +1,76 @@
+"""Named tensors: read safely from files, and brought into a module strictly."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lseg.errors import CheckpointError
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors` file.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+
+
+def load_weights(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    source: str,
+    assign: bool = False,
+    called: Callable[[str], str] = repr,
+) -> None:
+    """Brings `weights` into `model`, all of them and nothing else.
+
+    Args:
+        model: Gets the weights.
+        weights: By name.
+        source: What to call them in errors.
+        assign: Put the tensors themselves in place instead of copying their values.
+        called: What to call a weight in errors.
+
+    Raises:
+        CheckpointError: Naming the first key that is missing, unknown or of another shape.
+    """
+    expected = model.state_dict()
+    for name, tensor in expected.items():
+        if name not in weights:
+            raise CheckpointError(f"{source} lacks the weight {called(name)}")
+        if weights[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{source}: weight {called(name)} has shape {tuple(weights[name].shape)}, "
+                f"its configuration wants {tuple(tensor.shape)}"
+            )
+        dense = weights[name].layout == torch.strided
+        if not dense or weights[name].is_floating_point() != tensor.is_floating_point():
+            raise CheckpointError(
+                f"{source}: weight {called(name)} is {weights[name].dtype}, "
+                f"{weights[name].layout}; expected dense {tensor.dtype}"
+            )
+    for name in weights:
+        if name not in expected:
+            raise CheckpointError(
+                f"{source} has a weight that the network does not: {called(name)}"
+            )
+    model.load_state_dict(weights, assign=assign)
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """Floating-point numbers as float32, everything else as it is."""
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """The tensor as it is written: on the CPU, contiguous, its floats of type `dtype` if given."""
+    changed = tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+    return changed.detach().cpu().contiguous()

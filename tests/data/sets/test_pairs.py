@@ -1,0 +1,285 @@
+"""Reading pictures and masks, and data sets of listed pairs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lseg.data.base.images import list_images, load_image, load_mask
+from lseg.data.sets.pairs import PairsDataset, find_problems
+from lseg.errors import DataError, ImageError
+from lseg.paths import resolve_data_path
+
+REAL = Path(os.environ.get("LSEG_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A pairs folder: three images of 40x30, masks whose left half is 0, right half 2 and 255."""
+    rng = np.random.default_rng(0)
+    mask = np.zeros((30, 40), np.uint8)
+    mask[:, 20:] = 2
+    mask[:5, 20:] = 255
+    lines = []
+    for name in ("a", "b b", "c"):
+        pixels = rng.integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        Image.fromarray(mask).save(tmp_path / f"{name}_mask.png")
+        lines.append(f"{name}.png {name}_mask.png")
+    (tmp_path / "train.txt").write_text("\n".join(lines) + "\n\n")
+    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
+    return tmp_path
+
+
+def test_items_are_the_files(folder: Path) -> None:
+    dataset = PairsDataset(folder, "train")
+    assert (len(dataset), dataset.names) == (3, ["a", "b b", "c"])
+    assert dataset.labels == dataset.classes == ["sky", "road", "car"]
+    for key in (1, (7, 1)):
+        item = dataset[key]
+        assert torch.equal(
+            item["image"].permute(1, 2, 0), torch.tensor(np.array(Image.open(folder / "b b.png")))
+        )
+        assert item["mask"].dtype == torch.int64
+        assert item["mask"].unique().tolist() == [0, 2, 255]
+        assert item["mask"][0, 20] == 255
+    assert find_problems(dataset) == []
+    assert len(list(dataset)) == 3  # type: ignore[call-overload]
+
+
+def test_transform_is_told_seed_epoch_and_index(folder: Path) -> None:
+    seeds = []
+
+    def note(image: torch.Tensor, mask: torch.Tensor, seed: tuple[int, ...]) -> tuple:
+        seeds.append(seed)
+        return image, mask
+
+    dataset = PairsDataset(folder, "train", transform=note, seed=5)
+    _ = dataset[2], dataset[(4, 0)]
+    assert seeds == [(5, 0, 2), (5, 4, 0)]
+
+
+def test_prompts_become_labels(folder: Path) -> None:
+    (folder / "prompts.json").write_text('{"road": "street|road"}')
+    dataset = PairsDataset(folder, "train", prompts=folder / "prompts.json")
+    assert dataset.labels == ["sky", "street|road", "car"]
+    assert dataset.classes == ["sky", "road", "car"]
+
+
+def test_tab_separates_names_with_spaces(folder: Path) -> None:
+    (folder / "tab.txt").write_text("not there.png\tno mask.png\n")
+    pair = PairsDataset(folder, "tab").pairs[0]
+    assert (pair.image, pair.mask) == (folder / "not there.png", folder / "no mask.png")
+
+
+def test_relative_root_is_looked_up_under_lseg_data(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("LSEG_DATA", str(folder.parent))
+    assert PairsDataset(folder.name, "train").root == folder
+    assert resolve_data_path("none") == folder.parent / "none"
+    (elsewhere / "here").mkdir()
+    assert resolve_data_path("here") == Path("here")
+    monkeypatch.delenv("LSEG_DATA")
+    assert resolve_data_path("none") == Path("data/none")
+    assert resolve_data_path(folder) == folder
+
+
+def _save_mask(folder: Path, mask: np.ndarray) -> None:
+    Image.fromarray(mask).save(folder / "a_mask.png")
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "said"),
+    [
+        (
+            lambda f: _save_mask(f, np.zeros((40, 30), np.uint8)),
+            DataError,
+            ["a.png is 40x30", "a_mask.png is 30x40"],
+        ),
+        (
+            lambda f: _save_mask(f, np.array([0, 3, 7, 255], np.uint8).repeat(300).reshape(30, 40)),
+            DataError,
+            ["a_mask.png has the values 3, 7; accepted are 0 to 2", "255 (ignore_index)"],
+        ),
+        (
+            lambda f: _save_mask(f, np.zeros((30, 40, 3), np.uint8)),
+            ImageError,
+            ["a_mask.png is a mask in mode RGB", "class indices"],
+        ),
+        (lambda f: (f / "a.png").unlink(), DataError, ["a.png, named in line 1 of", "not exist"]),
+        (
+            lambda f: (f / "a.png").write_bytes((f / "a.png").read_bytes()[:900]),
+            ImageError,
+            ["a.png cannot be decoded"],
+        ),
+        (
+            lambda f: _save_mask(f, np.full((30, 40), 255, np.uint8)),
+            None,
+            ["a_mask.png has no labelled pixel"],
+        ),
+        (
+            lambda f: (f / "train.txt").write_text("a.png a_mask.png\nc.png c_mask.png\n" * 2),
+            None,
+            ["a.png is listed twice, on lines 1 and 3"],
+        ),
+    ],
+)
+def test_damaged_files_are_found(
+    folder: Path, damage: Callable[[Path], object], error: type[Exception] | None, said: list[str]
+) -> None:
+    damage(folder)
+    dataset = PairsDataset(folder, "train")
+    problem = find_problems(dataset)[0]
+    if error is not None:
+        with pytest.raises(error) as caught:
+            dataset[0]
+        assert all(part in str(caught.value) for part in said)
+        assert len(find_problems(dataset)) == 1
+    assert all(part in problem for part in said)
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda f: (f / "classes.txt").unlink(), "there is no file"),
+        (lambda f: (f / "classes.txt").write_text("sky\n\ncar\n"), "line 2 of"),
+        (lambda f: (f / "classes.txt").write_text("\n"), "names no class"),
+        (lambda f: (f / "train.txt").unlink(), "text files in that folder: classes.txt"),
+        (lambda f: (f / "train.txt").write_text("\n"), "lists no image"),
+        (lambda f: (f / "train.txt").write_text("a.png\n"), "line 1 of"),
+        (lambda f: (f / "train.txt").write_text("b b.png c c.png\n"), "with a tab"),
+    ],
+)
+def test_malformed_lists_are_refused(
+    folder: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    damage(folder)
+    with pytest.raises(DataError) as caught:
+        PairsDataset(folder, "train")
+    assert said in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def test_missing_folder_shows_the_layout(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no data folder .*nowhere[\s\S]*<split>\.txt"):
+        PairsDataset(tmp_path / "nowhere", "train")
+
+
+def test_ignored_last_class_is_no_label(folder: Path) -> None:
+    dataset = PairsDataset(folder, "train", ignore_index=2)
+    assert dataset.labels == dataset.classes == ["sky", "road"]
+    with pytest.raises(DataError, match=r"has the values 255; accepted are 0 to 1 .* and 2"):
+        _ = dataset[0]
+    with pytest.raises(DataError, match="ignore_index 1 is 'road', one of the 3 classes"):
+        PairsDataset(folder, "train", ignore_index=1)
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.new("L", (2, 2), 100), (100, 100, 100)),
+        (Image.new("1", (2, 2), 1), (255, 255, 255)),
+        (Image.new("RGBA", (2, 2), (9, 9, 9, 0)), (255, 255, 255)),
+        (Image.new("RGBA", (2, 2), (9, 8, 7, 255)), (9, 8, 7)),
+        (Image.new("LA", (2, 2), (50, 255)), (50, 50, 50)),
+        (Image.new("RGB", (2, 2), (1, 2, 3)).quantize(4), (1, 2, 3)),
+        (Image.fromarray(np.full((2, 2), 65535, np.uint16)), (255, 255, 255)),
+        (Image.fromarray(np.full((2, 2), 30000, np.uint16)), (117, 117, 117)),
+        (np.full((2, 2, 3), (4, 5, 6), np.uint8), (4, 5, 6)),
+    ],
+)
+def test_every_kind_of_picture_becomes_rgb(
+    tmp_path: Path, image: Image.Image | np.ndarray, expected: tuple[int, int, int]
+) -> None:
+    loaded = load_image(image)
+    assert (loaded.mode, loaded.getpixel((1, 1))) == ("RGB", expected)
+    if isinstance(image, Image.Image):
+        image.save(tmp_path / "image.png")
+        assert load_image(tmp_path / "image.png").getpixel((1, 1)) == expected
+
+
+def test_exif_rotation_is_honoured(tmp_path: Path) -> None:
+    image = Image.new("RGB", (8, 4), "red")
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    image.save(tmp_path / "turned.png", exif=exif)
+    assert load_image(str(tmp_path / "turned.png")).size == (4, 8)
+    assert load_image(Image.open(tmp_path / "turned.png")).size == (4, 8)
+
+
+def test_truncated_pil_image_is_refused(tmp_path: Path) -> None:
+    """Pillow opens it without a word, as only the header is read then."""
+    path = tmp_path / "image.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:-900])
+    with pytest.raises(ImageError, match="the picture cannot be decoded"):
+        load_image(Image.open(path))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (Image.new("RGB", (0, 4)), "is empty: 0x4"),
+        ("nowhere.jpg", "there is no image file nowhere.jpg"),
+        (Path(), "is a folder"),
+        (Path(__file__), "cannot be read as an image"),
+        (np.zeros((3, 8, 8), np.uint8), r"shape \(3, 8, 8\).*transpose"),
+        (np.zeros((8, 8), np.uint8), r"shape \(8, 8\)"),
+        (np.zeros((0, 8, 3), np.uint8), r"shape \(0, 8, 3\)"),
+        (np.zeros((8, 8, 3)), "float64.*255"),
+        (Image.new("F", (2, 2)), "float values"),
+        (None, "NoneType is no picture"),
+    ],
+)
+def test_bad_pictures_say_what_is_wrong(source: object, said: str) -> None:
+    with pytest.raises(ImageError, match=said) as caught:
+        load_image(source)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_mask_keeps_palette_indices(tmp_path: Path) -> None:
+    indices = np.array([[0, 1], [2, 255]], np.uint8)
+    mask = Image.fromarray(indices).convert("P")
+    mask.putpalette([255, 0, 0, 0, 255, 0, 9, 9, 9] + [7] * 759)
+    mask.save(tmp_path / "mask.png")
+    assert Image.open(tmp_path / "mask.png").mode == "P"
+    assert np.array_equal(load_mask(tmp_path / "mask.png"), indices)
+
+
+def test_list_images(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.jpg", "a.PNG", "notes.txt", "[1].png", "sub/c.png"):
+        (tmp_path / name).touch()
+    names = [p.name for p in list_images([tmp_path, tmp_path / "b.jpg"])]
+    assert names == ["[1].png", "a.PNG", "b.jpg"]
+    assert list_images(str(tmp_path / "*.jpg")) == [tmp_path / "b.jpg"]
+    assert list_images(tmp_path / "[1].png") == [tmp_path / "[1].png"]
+    assert len(list_images(tmp_path / "**")) == 4
+    for nothing in ([], [tmp_path / "none.jpg"], [tmp_path / "*.bmp"]):
+        with pytest.raises(ImageError):
+            list_images(nothing)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "ignore"), [("coco_panoptic200", 133, 255), ("camvid11", 11, 11)]
+)
+def test_real_folders(name: str, classes: int, ignore: int) -> None:
+    if not (REAL / name).is_dir():
+        pytest.skip(f"no {REAL / name}")
+    dataset = PairsDataset(REAL / name, "val", ignore)
+    assert len(dataset.labels) == classes
+    dataset.pairs = dataset.pairs[:5]
+    assert find_problems(dataset) == []
