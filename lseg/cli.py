@@ -1,31 +1,42 @@
 """The `lseg` command. Heavy imports happen inside the commands, so that `--help` is immediate."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 import lseg
-from lseg.commands import data_parsers, model_parsers, picture_parsers
-from lseg.errors import LSegError
+from lseg.commands.suggestions import nearest
+from lseg.commands.table import COMMANDS, Command
+from lseg.errors import ConfigError, LSegError
 
 TRAINING = {
-    "fit": "train a network (Lightning; --config FILE, --help for every option)",
-    "validate": "figures of a checkpoint on the validation sets of a configuration",
-    "test": "figures of a checkpoint on the test sets of a configuration",
+    "fit": "Train a network (Lightning; --config FILE, --help for every option)",
+    "validate": "Figures of a checkpoint on the validation sets of a configuration",
+    "test": "Figures of a checkpoint on the test sets of a configuration",
 }
+HELP = {"-h", "--help"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 2 after an error that the user can mend."""
+    """Runs the command line; returns the exit code: 2 after an error that the user can mend.
+
+    Raises:
+        SystemExit: With 0, after the help of a command.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given and given[0] in TRAINING:
+        if not given:
+            print(help_text(), file=sys.stderr)
+            return 2
+        if given[0] in HELP:
+            print(help_text())
+        elif given[0] == "--version":
+            print(f"lseg {lseg.__version__}")
+        elif given[0] in TRAINING:
             from lseg.training.cli import main as train
 
             train(given[0], given[1:])
         else:
-            options = build_parser().parse_args(given)
-            options.handler(options)
+            run_command(given)
     except LSegError as error:
         print(f"lseg: {_message(error)}", file=sys.stderr)
         return 2
@@ -35,18 +46,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of everything but the training commands, which it only lists."""
-    parser = argparse.ArgumentParser(
-        "lseg", description="Language-driven semantic segmentation: any labels, any picture."
+def run_command(words: Sequence[str]) -> None:
+    """Runs a command of the table with the options that follow its name.
+
+    Raises:
+        LSegError: If there is no such command, or something is wrong with its options or files.
+    """
+    actions = [command for command in COMMANDS if command.name.split()[0] == words[0]]
+    if not actions:
+        known = [*(command.name for command in COMMANDS), *TRAINING]
+        raise ConfigError(
+            f"there is no command {words[0]!r}{nearest(words[0], known)} (`lseg --help` lists them)"
+        )
+    for command in actions:
+        length = len(command.name.split())
+        if " ".join(words[:length]) == command.name:
+            from lseg.commands.parser import parse_options
+
+            options = parse_options(command.name, command.options, words[length:])
+            command.load()(options)
+            return
+    if HELP.isdisjoint(words):
+        names = ", ".join(f"`lseg {command.name}`" for command in actions)
+        raise ConfigError(f"`lseg {' '.join(words[:2])}` is no command: there is {names}")
+    print(_listed(actions))
+
+
+def help_text() -> str:
+    """What there is, in a screen."""
+    training = "\n".join(_line(name, text) for name, text in TRAINING.items())
+    return (
+        "usage: lseg COMMAND [OPTION ...]\n\n"
+        "Language-driven semantic segmentation: any labels, any picture.\n\n"
+        f"commands:\n{training}\n{_listed(COMMANDS)}\n\n"
+        "`lseg COMMAND --help` lists the options of a command, `lseg --version` says which this is."
     )
-    parser.add_argument("--version", action="version", version=f"lseg {lseg.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, text in TRAINING.items():
-        commands.add_parser(name, help=text, add_help=False)
-    for module in (picture_parsers, data_parsers, model_parsers):
-        module.add_commands(commands)
-    return parser
+
+
+def _listed(commands: Sequence[Command]) -> str:
+    return "\n".join(_line(command.name, command.summary) for command in commands)
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<12}{text}"
 
 
 def _message(error: LSegError) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lseg.cli import main
-from lseg.commands.arguments import BENCHMARKS
+from lseg.commands.options.shared import BENCHMARKS
 from lseg.evaluation.fewshot_table import fewshot_table
 from lseg.files import whole_file
 

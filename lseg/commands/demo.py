@@ -1,18 +1,18 @@
 """`lseg demo`: labels on a picture in a browser."""
 
-import argparse
 import signal
 import threading
 from pathlib import Path
 
 from lseg.commands.model import model_from
+from lseg.commands.options.demo import DemoOptions
 from lseg.demo.limits import Limits
 from lseg.errors import ConfigError
 from lseg.models.lseg import LSeg
 from lseg.text.encoder import LabelTable
 
 
-def demo(options: argparse.Namespace) -> None:
+def demo(options: DemoOptions) -> None:
     """Serves the page until it is interrupted or terminated.
 
     Raises:

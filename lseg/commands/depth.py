@@ -1,6 +1,5 @@
 """`lseg depth`: depth maps of pictures."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from lseg.commands.model import model_from
-from lseg.commands.output import output_folder
-from lseg.commands.pictures import refuse_overwriting, unique_stems
+from lseg.commands.options.depth import DepthOptions
+from lseg.commands.output import output_folder, refuse_overwriting, unique_stems
+from lseg.commands.record import OptionsRecord
 from lseg.data.base.images import list_images, load_image
 from lseg.files import whole_file
 from lseg.inference.views import InferenceConfig, resize_short_side, to_tensor
@@ -19,16 +19,19 @@ from lseg.models.upsample import upsample
 from lseg.visualize import depth_colours
 
 
-def depth(options: argparse.Namespace) -> None:
+def depth(options: DepthOptions) -> None:
     """Writes `<stem>.npy`, `<stem>.png` (16 bit) and `<stem>.preview.png` for every picture."""
     InferenceConfig(options.size)  # refuses an impossible one
     images = unique_stems(list_images(options.images))
     out = output_folder(options.out)
     refuse_overwriting(images, [".npy", ".png", ".preview.png"], out)
+    record = OptionsRecord.in_folder(out, "depth", options)
     model = model_from(options, DPTDepth)
     size = model.config.preprocessing.size if options.size is None else options.size
     for path in tqdm(images, unit="image", disable=len(images) < 2):
-        save_depth(out / path.stem, depth_map(model, load_image(path), size))
+        values = depth_map(model, load_image(path), size)
+        record.write()
+        save_depth(out / path.stem, values)
     kind = "depth in metres" if model.config.invert else "inverse depth"
     print(f"{len(images)} map(s) of {kind} in {out}")
 

@@ -1,6 +1,5 @@
 """`lseg embed`: files of pixel embeddings."""
 
-import argparse
 import hashlib
 import shutil
 from collections.abc import Sequence
@@ -12,8 +11,9 @@ from typing import Any
 from tqdm import tqdm
 
 from lseg.commands.model import model_from
-from lseg.commands.output import output_folder
-from lseg.commands.pictures import refuse_overwriting, unique_stems
+from lseg.commands.options.embed import EmbedOptions
+from lseg.commands.output import output_folder, refuse_overwriting, unique_stems
+from lseg.commands.record import OptionsRecord
 from lseg.data.base.images import list_images
 from lseg.embedding.files import new_embeddings
 from lseg.embedding.sidecar import describe_config, describe_model, describe_picture, made_with
@@ -32,12 +32,13 @@ SAMPLES = 8192
 """How many embeddings of a picture principal components are learnt from, at most."""
 
 
-def embed(options: argparse.Namespace) -> None:
+def embed(options: EmbedOptions) -> None:
     """Writes `<stem>.<format>` and `<stem>.json` for every picture but finished ones."""
     images = unique_stems(list_images(options.images))
     out = output_folder(options.out)
     preset = preset_from(options)
     refuse_overwriting(images, [f"{preset.tail}.{preset.format}", ".json"], out)
+    record = OptionsRecord.in_folder(out, "embed", options)
     model = model_from(options, LSeg)
     segmenter = Segmenter(model, preset.config.size)
     config = replace(preset.config, size=segmenter.size)
@@ -57,13 +58,16 @@ def embed(options: argparse.Namespace) -> None:
     }
     stems = {path.stem for path in shard.take(images)}
     clear_partials(out, stems | {stem + preset.tail for stem in stems})
+    if shard.first:
+        clear_partials(out, {record.path.stem})
     pca = None
     if options.pca is not None:
         with together(shard):
-            pca = basis_for(options, segmenter, images, config, settings, shard)
+            pca = basis_for(options.pca, options, segmenter, images, config, settings, shard)
         settings["pca"] = describe_basis(pca, out / BASIS)
-    job = Job(segmenter, config, pca, settings, out, f"{preset.tail}.{preset.format}")
+    job = Job(segmenter, config, pca, settings, record, f"{preset.tail}.{preset.format}")
     done = run(job, shard.take(images), show=shard.first)
+    record.write()  # of a run that had nothing left to do
     if shard.first:
         share = f" ({done} done here)" if shard.world > 1 else ""
         print(f"embeddings of {len(images)} picture(s) in {out}{share}")
@@ -78,7 +82,7 @@ class Job:
         config: How embeddings are computed.
         pca: Reduces them.
         settings: What sidecars tell of all pictures.
-        out: Folder of the results.
+        record: Of the options; it lies in the folder of the results.
         ending: Of the results' names, after the picture's stem.
     """
 
@@ -86,12 +90,13 @@ class Job:
     config: EmbedConfig
     pca: PCA | None
     settings: dict[str, Any]
-    out: Path
+    record: OptionsRecord
     ending: str
 
     def files(self, path: Path) -> tuple[Path, Path]:
         """Embeddings and sidecar of a picture."""
-        return self.out / f"{path.stem}{self.ending}", self.out / f"{path.stem}.json"
+        out = self.record.path.parent
+        return out / f"{path.stem}{self.ending}", out / f"{path.stem}.json"
 
     def finished(self, path: Path) -> bool:
         """Whether a picture's files are there, made of this very picture in this very way."""
@@ -103,6 +108,7 @@ class Job:
         file, sidecar = self.files(path)
         sidecar.unlink(missing_ok=True)
         result = self.segmenter.embed_rows(picture, self.config, self.pca)
+        self.record.write()
         dtype, layout = self.config.dtype, self.config.layout
         with new_embeddings(file, result.shape, dtype, layout) as array:
             for start, rows in result.strips():
@@ -132,7 +138,7 @@ def source_of(path: Path) -> dict[str, Any]:
     return {"source": path.name, "source_bytes": path.stat().st_size}
 
 
-def preset_from(options: argparse.Namespace) -> Preset:
+def preset_from(options: EmbedOptions) -> Preset:
     """The preset that is named, or none, changed by every option that was given.
 
     Raises:
@@ -160,7 +166,8 @@ def preset_from(options: argparse.Namespace) -> Preset:
 
 
 def basis_for(
-    options: argparse.Namespace,
+    wanted: str,
+    options: EmbedOptions,
     segmenter: Segmenter,
     images: Sequence[Path],
     config: EmbedConfig,
@@ -175,24 +182,24 @@ def basis_for(
     basis, sidecar = options.out / BASIS, options.out / f"{BASIS}.json"
     if shard.first:
         clear_partials(options.out, {basis.stem, sidecar.stem})
-    if not options.pca.isdecimal():
-        pca = PCA.load(options.pca, width)
-        given = Path(options.pca)
+    if not wanted.isdecimal():
+        pca = PCA.load(wanted, width)
+        given = Path(wanted)
         if shard.first and given.resolve() != basis.resolve():
             with whole_file(basis) as partial_file:
                 shutil.copyfile(given, partial_file)
         wait_for_all()
         return pca
-    count = int(options.pca)
+    count = int(wanted)
     if not 1 <= count <= width:
         raise ConfigError(f"--pca {count}: the model has {width} channels, give 1 to {width}")
-    wanted = {**settings, "components": count, "pictures": options.pca_pictures}
-    known = basis.is_file() and made_with(sidecar, wanted)
+    made = {**settings, "components": count, "pictures": options.pca_pictures}
+    known = basis.is_file() and made_with(sidecar, made)
     wait_for_all()  # before anyone changes what the others look at
     if not known:
         learn(segmenter, images, config, count, options.pca_pictures, shard, basis)
         if shard.first:
-            write_json(sidecar, wanted)
+            write_json(sidecar, made)
         wait_for_all()
     return PCA.load(basis, width)
 

@@ -1,14 +1,15 @@
 """`lseg fewshot`: zero-shot and few-shot benchmarks, on one device or several."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lseg.commands.distributed import run_on_devices
-from lseg.commands.fewshot_run import FewShotJob
+from lseg.commands.fewshot_job import FewShotJob
+from lseg.commands.options.fewshot import FewShotOptions
 from lseg.commands.output import output_file, output_folder
+from lseg.commands.record import OptionsRecord
 from lseg.data.fewshot.benchmark_labels import LabelChoice
 from lseg.errors import ConfigError
 from lseg.evaluation.fewshot import FewShotConfig, fold_scores, scores_to_json
@@ -19,17 +20,18 @@ from lseg.evaluation.report import percent, print_table, versions
 from lseg.files import write_json
 
 
-def fewshot(options: argparse.Namespace) -> None:
+def fewshot(options: FewShotOptions) -> None:
     """Prints mIoU and FB-IoU of every fold beside published ones, and writes them as JSON."""
     config = _config(options)
     labels = LabelChoice(options.label_file, options.prompts, options.natural_names)
-    asked = Asked(_folds(options.fold), options.shots, options.episodes, options.seed, options.size)
+    fold = _folds(options.fold)
+    episodes = Asked(fold, options.shots, options.episodes, options.seed, options.size)
     files = Files(options.data_root, options.splits, options.split, options.ignore_index)
     out = None if options.out is None else output_file(options.out)
+    record = None if out is None else OptionsRecord.beside(out, "fewshot", options)
     pictures = _pictures_folder(options, out)
-    folds = open_folds(TEST_PROTOCOLS[options.benchmark], files, asked, labels.labels)
-    values = {key: value for key, value in vars(options).items() if key != "handler"}
-    job = FewShotJob(argparse.Namespace(**values), folds, config, options.save_pictures, pictures)
+    folds = open_folds(TEST_PROTOCOLS[options.benchmark], files, episodes, labels.labels)
+    job = FewShotJob(options, folds, config, options.save_pictures, pictures)
     result = run_on_devices(job, options.devices, options.device)
     if result is None:  # another process of several tells
         return
@@ -38,14 +40,11 @@ def fewshot(options: argparse.Namespace) -> None:
     _print(options, figures)
     if pictures is not None:
         print(f"pictures in {pictures}")
-    if out is not None:
+    if out is not None and record is not None:
         details = {
             "benchmark": options.benchmark,
             "shots": options.shots,
-            "options": {
-                key: str(value) if isinstance(value, Path) else value
-                for key, value in values.items()
-            },
+            "options": options.to_dict(),
             "protocol": {
                 "size": folds[0].data.size,
                 "background": config.background,
@@ -56,17 +55,15 @@ def fewshot(options: argparse.Namespace) -> None:
             "network": result.network,
             "versions": versions(),
         }  # fmt: skip
+        record.write()
         write_json(out, {**figures, **details})
         print(f"written to {out}")
 
 
-def _config(options: argparse.Namespace) -> FewShotConfig:
+def _config(options: FewShotOptions) -> FewShotConfig:
     weight = DEFAULT_WEIGHT if options.visual_weight is None else options.visual_weight
     if not 0 <= weight <= 1:
         raise ConfigError(f"--visual-weight {weight}: give 0 (text alone) to 1 (supports alone)")
-    for name in ("batch_size", "devices"):
-        if getattr(options, name) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')} must be at least 1")
     return FewShotConfig(
         options.background_label,
         weight,
@@ -83,14 +80,14 @@ def _folds(text: str) -> tuple[int, ...] | None:
     return (int(text),)
 
 
-def _pictures_folder(options: argparse.Namespace, out: Path | None) -> Path | None:
+def _pictures_folder(options: FewShotOptions, out: Path | None) -> Path | None:
     if options.save_pictures == 0:
         return None
     stem = Path("fewshot.json") if out is None else out
     return output_folder(stem.with_name(f"{stem.stem}_pictures"))
 
 
-def _print(options: argparse.Namespace, figures: dict[str, Any]) -> None:
+def _print(options: FewShotOptions, figures: dict[str, Any]) -> None:
     rows = [[name, percent(iou, 1)] for name, iou in figures["per_class"].items()]
     print_table(f"{options.benchmark}: foreground IoU of each class", ["class", "IoU %"], rows)
     folds = figures["folds"]

@@ -1,8 +1,8 @@
 """`lseg evaluate --unseen`: which classes count as unseen, and what is printed of them."""
 
-import argparse
 from typing import Any
 
+from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.data.base.labels import parse_labels
 from lseg.data.base.sources import Folds
 from lseg.data.fewshot.all_classes import AllClassesData
@@ -14,7 +14,7 @@ from lseg.evaluation.report import percent, print_table
 from lseg.visualize import BACKGROUND_NAMES
 
 
-def benchmark_data(options: argparse.Namespace) -> AllClassesData:
+def benchmark_data(options: EvaluateOptions) -> AllClassesData:
     """The test pictures of the benchmark that `--dataset` names, all classes asked for.
 
     Raises:
@@ -27,7 +27,7 @@ def benchmark_data(options: argparse.Namespace) -> AllClassesData:
 
 
 def add_generalised(
-    options: argparse.Namespace, data: PairsDataset | AllClassesData, figures: dict[str, Any]
+    options: EvaluateOptions, data: PairsDataset | AllClassesData, figures: dict[str, Any]
 ) -> dict[str, Any]:
     """The figures with those of `--unseen`, which are also printed; as they are without it.
 
@@ -38,7 +38,7 @@ def add_generalised(
     if options.unseen is None:
         return figures
     background = BACKGROUND_NAMES & set(data.classes)
-    unseen = _unseen(options, data)
+    unseen = _unseen(options.unseen, data)
     found = generalised_figures(figures["per_class"], unseen, background)
     print_table(
         "seen and unseen classes asked for together",
@@ -48,11 +48,11 @@ def add_generalised(
     return {**figures, **found}
 
 
-def _unseen(options: argparse.Namespace, data: PairsDataset | AllClassesData) -> list[str]:
+def _unseen(unseen: str, data: PairsDataset | AllClassesData) -> list[str]:
     """Class names of a fold's number, or as they are given."""
-    if not options.unseen.isdecimal():
-        return parse_labels(options.unseen)
-    fold = int(options.unseen)
+    if not unseen.isdecimal():
+        return parse_labels(unseen)
+    fold = int(unseen)
     if isinstance(data, AllClassesData):
         return [data.classes[1 + index] for index in data.folds.held_out(fold)]
     return [data.classes[index] for index in Folds.interleaved(len(data.classes)).held_out(fold)]

@@ -1,14 +1,15 @@
-"""The model that a command line names."""
+"""The model that options name, and how it is shown pictures."""
 
-import argparse
 from typing import TypeVar
 
 import torch
 
 from lseg.checkpoints.load import load_model
+from lseg.commands.options.shared import ModelOptions, ViewOptions
 from lseg.config import TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.inference.sharding import local_index
+from lseg.inference.views import InferenceConfig
 from lseg.models.acceleration import accelerate
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
@@ -19,7 +20,7 @@ from lseg.text.encoder import LabelEncoder
 NetworkT = TypeVar("NetworkT", bound=Network)
 
 
-def model_from(options: argparse.Namespace, kind: type[NetworkT]) -> NetworkT:
+def model_from(options: ModelOptions, kind: type[NetworkT]) -> NetworkT:
     """Loads `--checkpoint` onto `--device`, with `--text-table` in place of its text encoder.
 
     That is a label-embedding table, or a folder that `lseg convert` made of a CLIP.
@@ -37,6 +38,15 @@ def model_from(options: argparse.Namespace, kind: type[NetworkT]) -> NetworkT:
         replace_text(loaded, options.text_table)
     accelerate(loaded, options.precision, options.compile)
     return loaded
+
+
+def inference_config(options: ViewOptions) -> InferenceConfig:
+    """How pictures are shown to the network.
+
+    Raises:
+        ConfigError: If a value is out of range.
+    """
+    return InferenceConfig(options.size, tuple(options.scales), options.flip, options.window)
 
 
 def replace_text(model: Network, table: str) -> None:

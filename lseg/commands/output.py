@@ -1,9 +1,13 @@
 """Where results go; checked before any work is done, made when the first result is there."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from lseg.errors import LSegError
+from lseg.errors import ImageError, LSegError
+
+LABEL_MAP_SUFFIXES = (".png", ".overlay.png", ".json")
+"""What follows a picture's stem in the names of its label map's files."""
 
 
 def output_folder(folder: Path) -> Path:
@@ -30,3 +34,32 @@ def output_file(file: Path) -> Path:
         raise LSegError(f"--out {file} is a folder: give a file")
     output_folder(file.parent)
     return file
+
+
+def refuse_overwriting(images: Iterable[Path], suffixes: Iterable[str], out: Path) -> None:
+    """Makes sure that no result would replace a picture that is read.
+
+    Raises:
+        ImageError: If one would.
+    """
+    inputs = {path.resolve() for path in images}
+    results = {(out / f"{path.stem}{suffix}").resolve() for path in inputs for suffix in suffixes}
+    for path in sorted(inputs & results):
+        raise ImageError(f"{path} would be overwritten by a result: give another --out")
+
+
+def unique_stems(images: Iterable[Path]) -> list[Path]:
+    """The pictures, whose results are named after their stems.
+
+    Raises:
+        ImageError: If two would write the same file.
+    """
+    stems: dict[str, Path] = {}
+    for path in images:
+        if path.stem in stems:
+            raise ImageError(
+                f"{stems[path.stem]} and {path} would both write {path.stem}.*: run them apart, "
+                "with another --out"
+            )
+        stems[path.stem] = path
+    return list(stems.values())

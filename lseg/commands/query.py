@@ -1,6 +1,5 @@
 """`lseg query`: label maps from files of embeddings, without the network."""
 
-import argparse
 import glob
 import json
 from collections.abc import Iterable
@@ -11,8 +10,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lseg.commands.model import text_from
-from lseg.commands.output import output_folder
-from lseg.commands.pictures import SUFFIXES, refuse_overwriting
+from lseg.commands.options.query import QueryOptions
+from lseg.commands.output import LABEL_MAP_SUFFIXES, output_folder, refuse_overwriting
+from lseg.commands.record import OptionsRecord
 from lseg.config import TextConfig
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
@@ -23,13 +23,14 @@ from lseg.errors import DataError
 from lseg.inference.embed_config import PRESETS
 
 
-def query(options: argparse.Namespace) -> None:
+def query(options: QueryOptions) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every file."""
     labels = parse_labels(options.labels)
     files = list_embeddings(options.embeddings)
     out = output_folder(options.out)
     sidecars = {file: sidecar_of(file) for file in files}
-    refuse_overwriting([*sidecars.values(), *files], SUFFIXES, out)
+    refuse_overwriting([*sidecars.values(), *files], LABEL_MAP_SUFFIXES, out)
+    record = OptionsRecord.in_folder(out, "query", options)
     stems = unique_pictures(sidecars)
 
     @cache
@@ -47,6 +48,7 @@ def query(options: argparse.Namespace) -> None:
         if options.pictures is not None:
             picture = load_image(options.pictures / sidecar.source)
         result = segment_stored(file, sidecar, text, labels, picture)
+        record.write()
         result.save(out / f"{stems[file]}.png")
     print(f"{len(files)} label map(s) with overlay and JSON in {out}")
 

@@ -14,7 +14,8 @@ def test_depth_writes_numbers_a_16_bit_picture_and_a_preview(run, depth_folder, 
     code, told, err = run("depth", pictures, "--checkpoint", depth_folder, "--out", out)
     assert (code, err.count("Traceback")) == (0, 0)
     assert f"2 map(s) of inverse depth in {out}" in told
-    assert names(out) == [f"{s}.{x}" for s in "ab" for x in ("npy", "png", "preview.png")]
+    results = [f"{s}.{x}" for s in "ab" for x in ("npy", "png", "preview.png")]
+    assert names(out) == [*results, "depth.yaml"]
     for stem, shape in {"a": (48, 64), "b": (37, 41)}.items():
         values = np.load(out / f"{stem}.npy")
         assert values.shape == shape

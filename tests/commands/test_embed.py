@@ -34,11 +34,12 @@ def frames(tmp_path):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """The results in a folder; the record of the options names the folder itself."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "embed.yaml"}
 
 
 def test_a_killed_run_goes_on_to_the_very_files_of_an_uninterrupted_one(
-    embed, frames, checkpoint, tmp_path
+    run, embed, frames, checkpoint, tmp_path
 ):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     embed(frames, out=whole)
@@ -50,10 +51,13 @@ def test_a_killed_run_goes_on_to_the_very_files_of_an_uninterrupted_one(
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    (killed / ".011.0123abcd.partial.npy").write_bytes(b"as if killed here")
+    record = (killed / "embed.yaml").read_bytes()
+    for name in (".011.0123abcd.partial.npy", ".embed.0123abcd.partial.yaml"):
+        (killed / name).write_bytes(b"as if killed here")
     (killed / ".other.0123abcd.partial.npy").write_bytes(b"somebody else's")
     assert len(list(killed.glob("*.json"))) >= 4
-    embed(frames, out=killed)
+    run("embed", "--config", killed / "embed.yaml")
+    assert (killed / "embed.yaml").read_bytes() == record
     (killed / ".other.0123abcd.partial.npy").unlink()
     assert contents(killed) == contents(whole)
 

@@ -16,7 +16,8 @@ def test_predict_by_the_models_own_classes(run, classes_folder, pictures, tmp_pa
     code, told, _ = run("predict", pictures, "--checkpoint", classes_folder, "--out", out)
     assert code == 0
     assert f"2 label map(s) with overlay and JSON in {out}" in told
-    assert names(out) == [f"{s}.{x}" for s in "ab" for x in ("json", "overlay.png", "png")]
+    results = [f"{s}.{x}" for s in "ab" for x in ("json", "overlay.png", "png")]
+    assert names(out) == [*results, "predict.yaml"]
     segmenter = ClassSegmenter(load_model(classes_folder))
     for stem, file in {"a": "a.png", "b": "b.jpg"}.items():
         result = segmenter.segment(pictures / file)

@@ -51,9 +51,8 @@ def test_predict_writes_label_map_overlay_and_json_of_every_picture(
     code, out, _ = predict(pictures)
     assert code == 0
     assert str(tmp_path / "out") in out
-    assert sorted(contents(tmp_path / "out")) == [
-        f"{stem}{suffix}" for stem in "ab" for suffix in (".json", ".overlay.png", ".png")
-    ]
+    results = [f"{s}{suffix}" for s in "ab" for suffix in (".json", ".overlay.png", ".png")]
+    assert sorted(contents(tmp_path / "out")) == [*results, "predict.yaml"]
     segmenter = Segmenter.from_pretrained(checkpoint)
     for name in ("a.png", "b.jpg"):
         segmenter.set_image(pictures / name)
@@ -182,7 +181,9 @@ def test_embed_writes_embeddings_and_how_they_were_made(
     code, _, _ = embed(pictures, more=["--format", suffix])
     assert code == 0
     out = tmp_path / "out"
-    assert sorted(contents(out)) == ["a.json", f"a.{suffix}", "b.json", f"b.{suffix}"]
+    assert sorted(contents(out)) == [
+        "a.json", f"a.{suffix}", "b.json", f"b.{suffix}", "embed.yaml"
+    ]  # fmt: skip
     embeddings = read_embeddings(out / f"b.{suffix}")
     assert embeddings.dtype == np.float16
     segmenter = Segmenter.from_pretrained(checkpoint)

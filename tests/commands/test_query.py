@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from drawing import names
 from PIL import Image
 
 
@@ -20,9 +21,9 @@ def test_query_writes_what_predict_writes(run, checkpoint, pictures, embedded, t
     code, _, _ = run("query", embedded, *LABELS, "--out", asked, "--pictures", pictures)
     assert code == 0
     run("predict", pictures, *LABELS, "--checkpoint", checkpoint, "--out", seen)
-    assert sorted(path.name for path in asked.iterdir()) == sorted(
-        path.name for path in seen.iterdir()
-    )
+    results = [f"{s}.{x}" for s in "ab" for x in ("json", "overlay.png", "png")]
+    assert names(asked) == [*results, "query.yaml"]
+    assert names(seen) == [*results, "predict.yaml"]
     for name in ("a.png", "a.overlay.png"):  # b.jpg is padded in the middle of a step
         one, other = (np.asarray(Image.open(folder / name)) for folder in (asked, seen))
         assert np.array_equal(one, other)

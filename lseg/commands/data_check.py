@@ -1,19 +1,53 @@
-"""`lseg data check` for the few-shot benchmarks."""
-
-import argparse
+"""`lseg data check`: what is missing or corrupt in a data set."""
 
 from tqdm import tqdm
 
+from lseg.commands.options.data_check import DataCheckOptions
+from lseg.commands.options.shared import BENCHMARK_FOLDERS
 from lseg.data.base.sources import Part
 from lseg.data.fewshot.trees import Place
 from lseg.data.fewshot.verify import LISTINGS, Listing, Problem, count_problems, find_problems
+from lseg.data.sets.pairs import PairsDataset
+from lseg.data.sets.pairs import find_problems as find_pairs_problems
 from lseg.errors import DataError
+from lseg.evaluation.protocols import Files
 
 PARTS = {"train": Part.TRAIN, "val": Part.TEST}
 SHOWN = 50
 
 
-def check(options: argparse.Namespace) -> None:
+def data_check(options: DataCheckOptions) -> None:
+    """Lists what is wrong with a data set.
+
+    Raises:
+        DataError: If anything is, or there is nothing to check.
+    """
+    if options.dataset in BENCHMARK_FOLDERS:
+        check_benchmark(options)
+    else:
+        check_pairs(options)
+
+
+def check_pairs(options: DataCheckOptions) -> None:
+    """Lists all problems of a pairs folder.
+
+    Raises:
+        DataError: If there is one.
+    """
+    folder = Files(options.data_root).folder
+    problems: list[str] = []
+    for split in options.split or ("train", "val"):
+        data = PairsDataset(folder, split, options.ignore_index, options.prompts)
+        found = find_pairs_problems(data)
+        print(f"{split}: {len(data)} pictures, {len(found)} problem(s)")
+        problems += found
+    for problem in problems:
+        print(f"  {problem}")
+    if problems:
+        raise DataError(f"{len(problems)} problem(s) in {folder}")
+
+
+def check_benchmark(options: DataCheckOptions) -> None:
     """Counts what is missing or corrupt, and lists the first problems.
 
     Without `--split` the parts that are there are checked.
@@ -24,7 +58,7 @@ def check(options: argparse.Namespace) -> None:
     unknown = [name for name in options.split or () if name not in PARTS]
     if unknown:
         raise DataError(f"--split {unknown[0]}: {options.dataset} has the parts train and val")
-    place = Place.named(options.data_root, options.splits)
+    place = Place.named(Files(options.data_root).folder, options.splits)
     listings: dict[str, Listing] = {}
     reasons = []
     for name in options.split or PARTS:

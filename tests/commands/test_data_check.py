@@ -64,3 +64,27 @@ def test_nothing_to_check_is_an_error(run, tmp_path):
     code, _, err = check(run, "pascal5i", tmp_path, "--split", "test")
     assert code == 2
     assert "train and val" in err
+
+
+def test_a_benchmark_without_its_folder_is_an_error_of_one_line(refused):
+    assert "--data-root" in refused("data", "check", "--dataset", "pascal5i")
+
+
+def test_a_sound_pairs_folder_passes(run, data):
+    code, out, err = check(run, "pairs", data)
+    assert (code, err) == (0, "")
+    assert "train: 1 pictures, 0 problem(s)" in out
+    assert "val: 2 pictures, 0 problem(s)" in out
+
+
+def test_a_corrupt_mask_and_a_missing_picture_of_a_pairs_folder_are_found(run, data):
+    mask = data / "two.mask.png"
+    mask.write_bytes(mask.read_bytes()[:60])
+    (data / "one.png").unlink()
+    code, out, err = check(run, "pairs", data, "--split", "val")
+    assert code == 2
+    assert "val: 2 pictures, 2 problem(s)" in out
+    assert str(mask) in out
+    assert str(data / "one.png") in out
+    assert err.startswith("lseg: 2 problem(s)")
+    assert len(err.splitlines()) == 1

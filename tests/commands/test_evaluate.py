@@ -82,7 +82,8 @@ def test_bad_data_is_refused(evaluate, data, tmp_path):
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_corrupt_mask_stops_the_evaluation_with_one_message(evaluate, data, workers, tmp_path):
-    corrupt(data / "two.mask.png")
+    mask = data / "two.mask.png"
+    mask.write_bytes(mask.read_bytes()[:60])
     result = evaluate("--workers", workers, "--out", tmp_path / "figures.json")
     check_refused(result, data / "two.mask.png")
     assert not (tmp_path / "figures.json").exists()
@@ -91,30 +92,3 @@ def test_a_corrupt_mask_stops_the_evaluation_with_one_message(evaluate, data, wo
 def test_an_output_that_cannot_be_written_is_refused(evaluate, tmp_path):
     (tmp_path / "taken").write_text("mine")
     check_refused(evaluate("--out", tmp_path / "taken" / "figures.json"), tmp_path / "taken")
-
-
-def corrupt(path):
-    path.write_bytes(path.read_bytes()[:60])
-
-
-def check(run, data, *more):
-    return run("data", "check", "--dataset", "pairs", "--data-root", data, *more)
-
-
-def test_data_check_passes_a_sound_data_set(run, data):
-    code, out, err = check(run, data)
-    assert (code, err) == (0, "")
-    assert "train: 1 pictures, 0 problem(s)" in out
-    assert "val: 2 pictures, 0 problem(s)" in out
-
-
-def test_data_check_finds_a_corrupt_mask_and_a_missing_picture(run, data):
-    corrupt(data / "two.mask.png")
-    (data / "one.png").unlink()
-    code, out, err = check(run, data, "--split", "val")
-    assert code == 2
-    assert "val: 2 pictures, 2 problem(s)" in out
-    assert str(data / "two.mask.png") in out
-    assert str(data / "one.png") in out
-    assert err.startswith("lseg: 2 problem(s)")
-    assert len(err.splitlines()) == 1

@@ -1,7 +1,6 @@
 """`lseg predict`: label maps of pictures."""
 
-import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,18 @@ from tqdm import tqdm
 
 from lseg.commands.coco import NAME as INSTANCES
 from lseg.commands.coco import InstancesFile
-from lseg.commands.model import model_from
-from lseg.commands.output import output_folder
+from lseg.commands.model import inference_config, model_from
+from lseg.commands.options.predict import PredictOptions
+from lseg.commands.output import (
+    LABEL_MAP_SUFFIXES,
+    output_folder,
+    refuse_overwriting,
+    unique_stems,
+)
+from lseg.commands.record import OptionsRecord
 from lseg.data.base.images import list_images
 from lseg.data.base.labels import parse_labels
-from lseg.errors import CheckpointError, ImageError, LabelError
+from lseg.errors import CheckpointError, LabelError
 from lseg.inference.prefetch import Picture, prefetch, read_picture
 from lseg.inference.segmenter import ClassSegmenter, Segmentation, Segmenter
 from lseg.inference.sharding import Shard, together
@@ -24,10 +30,9 @@ from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 
 Writer = Callable[[Path, Segmentation], None]
-SUFFIXES = (".png", ".overlay.png", ".json")
 
 
-def predict(options: argparse.Namespace) -> None:
+def predict(options: PredictOptions) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every picture.
 
     With `--format coco`, one COCO instances file for all of them instead.
@@ -37,8 +42,9 @@ def predict(options: argparse.Namespace) -> None:
     out = output_folder(options.out)
     coco = options.format == "coco"
     if not coco:
-        refuse_overwriting(images, SUFFIXES, out)
-    config = InferenceConfig(options.size, tuple(options.scales), options.flip, options.window)
+        refuse_overwriting(images, LABEL_MAP_SUFFIXES, out)
+    record = OptionsRecord.in_folder(out, "predict", options)
+    config = inference_config(options)
     model = model_from(options, Network)
     segment = predictor(model, labels, config)
     shard = Shard.of_process()
@@ -55,6 +61,7 @@ def predict(options: argparse.Namespace) -> None:
         progress = tqdm(share, unit="image", disable=len(share) < 2 or not shard.first)
         for path, picture in prefetch(progress, read):
             result = segment(picture)
+            record.write()
             write(path, result)
             if len(images) == 1:
                 shares = sorted(result.shares.items(), key=lambda item: -item[1])
@@ -106,32 +113,3 @@ def predictor(
         return segmenter.segment(labels)
 
     return segment
-
-
-def refuse_overwriting(images: Iterable[Path], suffixes: Iterable[str], out: Path) -> None:
-    """Makes sure that no result would replace a picture that is read.
-
-    Raises:
-        ImageError: If one would.
-    """
-    inputs = {path.resolve() for path in images}
-    results = {(out / f"{path.stem}{suffix}").resolve() for path in inputs for suffix in suffixes}
-    for path in sorted(inputs & results):
-        raise ImageError(f"{path} would be overwritten by a result: give another --out")
-
-
-def unique_stems(images: Iterable[Path]) -> list[Path]:
-    """The pictures, whose results are named after their stems.
-
-    Raises:
-        ImageError: If two would write the same file.
-    """
-    stems: dict[str, Path] = {}
-    for path in images:
-        if path.stem in stems:
-            raise ImageError(
-                f"{stems[path.stem]} and {path} would both write {path.stem}.*: run them apart, "
-                "with another --out"
-            )
-        stems[path.stem] = path
-    return list(stems.values())

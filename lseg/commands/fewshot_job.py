@@ -1,9 +1,8 @@
 """What every process of `lseg fewshot` does: its share of the episodes."""
 
-import argparse
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lseg.commands.model import model_from
+from lseg.commands.options.shared import ModelOptions
 from lseg.data.fewshot.queries import Query
 from lseg.evaluation.fewshot import Answer, FewShotConfig, FoldData, Shard, fold_areas
 from lseg.files import whole_file
@@ -33,14 +33,14 @@ class FewShotJob:
     """A run; the same in every process.
 
     Attributes:
-        options: Of the command line: which model.
+        model: Which one, and how it computes.
         folds: Episodes.
         config: How they are answered.
         pictures: How many answers of each fold are saved.
         folder: Where.
     """
 
-    options: argparse.Namespace
+    model: ModelOptions
     folds: list[FoldData]
     config: FewShotConfig
     pictures: int
@@ -49,8 +49,7 @@ class FewShotJob:
     def __call__(self, fabric: Fabric) -> FewShotResult:
         """Answers this process's share, and adds up the areas of all."""
         torch.set_num_threads(max(1, torch.get_num_threads() // self._neighbours(fabric)))
-        self.options.device = str(fabric.device)
-        model = model_from(self.options, LSeg)
+        model = model_from(replace(self.model, device=str(fabric.device)), LSeg)
         shard = Shard(fabric.global_rank, fabric.world_size)
         sums = []
         for fold in self.folds:

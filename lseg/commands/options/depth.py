@@ -1,0 +1,10 @@
+"""Options of `lseg depth`."""
+
+from dataclasses import dataclass
+
+from lseg.commands.options.shared import ModelOptions, PictureOptions, SizeOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthOptions(PictureOptions, ModelOptions, SizeOptions):
+    """Depth maps of pictures, by a DPT depth network."""

@@ -1,0 +1,49 @@
+"""Options of `lseg fewshot`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from lseg.commands.options.base import Count, Spelling, Whole
+from lseg.commands.options.shared import Benchmark, DataOptions, ModelOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShotOptions(DataOptions, ModelOptions):
+    """Zero-shot and few-shot benchmarks.
+
+    Attributes:
+        benchmark: Which one.
+        fold: A fold's number from 0, or all.
+        shots: Supports an episode.
+        episodes: The first N of a fold only.
+        seed: Of the episodes.
+        label_file: One label a class, a line.
+        natural_names: 'potted plant' for pottedplant, where the original's spelling is default.
+        background_label: Label of the rest.
+        visual_weight: Share of supports against text, 0 to 1.
+        size: Side of the pictures; the protocol's if not given.
+        split: Test list of a pairs folder.
+        devices: Processes, each on a device of its own.
+        batch_size: Episodes at a time.
+        workers: Processes that read pictures.
+        save_pictures: Answers of each fold to save as pictures.
+        out: Where to write the figures.
+    """
+
+    benchmark: Benchmark
+    fold: Annotated[str, Spelling("K|all")] = "all"
+    shots: Whole = 0
+    episodes: Whole | None = None
+    seed: Whole = 0
+    label_file: Annotated[Path | None, Spelling("FILE")] = None
+    natural_names: bool = False
+    background_label: str = "others"
+    visual_weight: float | None = None
+    size: Whole | None = None
+    split: str = "val"
+    devices: Count = 1
+    batch_size: Count = 4
+    workers: Whole = 1
+    save_pictures: Whole = 0
+    out: Annotated[Path | None, Spelling("FILE.json")] = None

@@ -1,0 +1,28 @@
+"""Options of `lseg query`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from lseg.commands.options.base import Options, Spelling
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryOptions(Options):
+    """Label maps from files of embeddings.
+
+    Attributes:
+        embeddings: Files that `lseg embed` wrote, folders or patterns.
+        labels: Labels between commas ("sky,road|street,other"), or a text file with one a line.
+        out: Folder for the results.
+        text_table: Label-embedding table, or a converted CLIP's folder, in place of the text
+            encoder that the embeddings name.
+        pictures: Where the pictures are, for the overlays.
+    """
+
+    embeddings: Annotated[Sequence[str], Spelling("EMBEDDINGS", positional=True)]
+    labels: str
+    out: Annotated[Path, Spelling("DIR")]
+    text_table: Annotated[str | None, Spelling("FILE")] = None
+    pictures: Annotated[Path | None, Spelling("FOLDER")] = None

@@ -1,0 +1,101 @@
+"""Groups of options that several commands have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from lseg.commands.options.base import Options, Spelling, Whole
+
+BenchmarkFolder = Literal["pascal5i", "coco20i", "fss1000"]
+Benchmark = Literal["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
+BENCHMARK_FOLDERS: tuple[BenchmarkFolder, ...] = get_args(BenchmarkFolder)
+BENCHMARKS: tuple[Benchmark, ...] = get_args(Benchmark)
+
+Precision = Literal["auto", "fp32", "tf32", "bf16", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(Options):
+    """Which pictures, and where the results go.
+
+    Attributes:
+        images: Pictures, folders, patterns, or a list of pictures (.txt).
+        out: Folder for the results.
+    """
+
+    images: Annotated[Sequence[str], Spelling("IMAGE", positional=True)]
+    out: Annotated[Path, Spelling("DIR")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions(Options):
+    """Which model.
+
+    Attributes:
+        checkpoint: Model folder, Hub id, .ckpt of a training, or 'tiny', the embedded model.
+    """
+
+    checkpoint: Annotated[str, Spelling("MODEL")] = "tiny"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(CheckpointOptions):
+    """Which model, where, and how exactly it computes.
+
+    Attributes:
+        device: cpu, cuda, cuda:1, mps; auto takes the accelerator, if there is one.
+        precision: fp32, tf32 (GPU), bf16, int8 (CPU); auto takes bf16 where that is native.
+        compile: Compile the image encoder.
+        text_table: Label-embedding table, or a converted CLIP's folder, in place of the text
+            encoder.
+    """
+
+    device: str = "auto"
+    precision: Precision = "fp32"
+    compile: bool = False
+    text_table: Annotated[str | None, Spelling("FILE")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeOptions(Options):
+    """How large the network sees a picture.
+
+    Attributes:
+        size: Shorter side in pixels that the network sees; 0: as it is. The model's own if not
+            given.
+    """
+
+    size: Whole | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewOptions(SizeOptions):
+    """How the network sees a picture.
+
+    Attributes:
+        scales: Factors on that size to average over.
+        flip: Average with the mirrored picture.
+        window: Sliding window of this size in pixels.
+    """
+
+    scales: Sequence[float] = (1.0,)
+    flip: bool = False
+    window: Whole | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(Options):
+    """Where the data set is, and how its files are read.
+
+    Attributes:
+        data_root: Its folder.
+        prompts: Class names and the labels to ask for in their place, a JSON object.
+        ignore_index: Value of masks that is left out, of a pairs folder.
+        splits: Folder of split lists (pascal/, coco/, fss/).
+    """
+
+    data_root: Annotated[str | None, Spelling("DIR", also="--root")] = None
+    prompts: Annotated[str | None, Spelling("FILE.json")] = None
+    ignore_index: Whole = 255
+    splits: Annotated[str | None, Spelling("DIR")] = None
