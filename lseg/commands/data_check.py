@@ -4,9 +4,10 @@ from tqdm import tqdm
 
 from lseg.commands.options.data_check import DataCheckOptions
 from lseg.commands.options.shared import BENCHMARK_FOLDERS
-from lseg.data.base.sources import Part
-from lseg.data.fewshot.trees import Place
-from lseg.data.fewshot.verify import LISTINGS, Listing, Problem, count_problems, find_problems
+from lseg.data.base.check import Problem, count_problems
+from lseg.data.fewshot.check import LISTED_PICTURES, ListedPictures, find_problems
+from lseg.data.fewshot.folds import Part
+from lseg.data.fewshot.lists import BenchmarkFolders
 from lseg.data.sets.pairs import PairsDataset
 from lseg.data.sets.pairs import find_problems as find_pairs_problems
 from lseg.errors import DataError
@@ -58,12 +59,12 @@ def check_benchmark(options: DataCheckOptions) -> None:
     unknown = [name for name in options.split or () if name not in PARTS]
     if unknown:
         raise DataError(f"--split {unknown[0]}: {options.dataset} has the parts train and val")
-    place = Place.named(Files(options.data_root).folder, options.splits)
-    listings: dict[str, Listing] = {}
+    folders = BenchmarkFolders.find(Files(options.data_root).folder, options.splits)
+    listings: dict[str, ListedPictures] = {}
     reasons = []
     for name in options.split or PARTS:
         try:
-            listings[name] = LISTINGS[options.dataset](place, PARTS[name])
+            listings[name] = LISTED_PICTURES[options.dataset](folders, PARTS[name])
         except DataError as error:
             if options.split:
                 raise
@@ -79,16 +80,16 @@ def check_benchmark(options: DataCheckOptions) -> None:
     if problems:
         raise DataError(
             f"{len(problems)} problem(s) in {options.data_root}. Expected: "
-            f"{next(iter(listings.values())).tree.layout}"
+            f"{next(iter(listings.values())).folder.layout}"
         )
 
 
-def _problems(name: str, listing: Listing) -> list[Problem]:
+def _problems(name: str, listing: ListedPictures) -> list[Problem]:
     """The problems of a part, after printing how many there are of each kind."""
-    shown = tqdm(find_problems(listing), name, len(listing.asked), leave=False, disable=None)
+    shown = tqdm(find_problems(listing), name, len(listing.classes), leave=False, disable=None)
     found = [problem for problems in shown for problem in problems]
     kinds = ", ".join(f"{count} {kind}" for kind, count in count_problems(found).items())
-    print(f"{name}: {len(listing.asked)} pictures, {len(found)} problem(s)", end="")
+    print(f"{name}: {len(listing.classes)} pictures, {len(found)} problem(s)", end="")
     print(f": {kinds}" if kinds else "")
     for note in listing.notes:
         print(f"  note: {note}")

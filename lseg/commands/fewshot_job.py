@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lseg.commands.model import model_from
 from lseg.commands.options.shared import ModelOptions
-from lseg.data.fewshot.queries import Query
+from lseg.data.fewshot.episode_data import EpisodeTensors
 from lseg.evaluation.fewshot import Answer, FewShotConfig, FoldData, Shard, fold_areas
 from lseg.files import whole_file
 from lseg.models.lseg import LSeg
@@ -66,13 +66,13 @@ class FewShotJob:
 
     def _progress(
         self, fabric: Fabric, fold: FoldData
-    ) -> Callable[[Iterable[Query]], Iterable[Query]] | None:
+    ) -> Callable[[Iterable[EpisodeTensors]], Iterable[EpisodeTensors]] | None:
         console = Console(stderr=True)
         if not fabric.is_global_zero or not console.is_terminal:
             return None
         share = -(-len(fold.data) // fabric.world_size)
 
-        def shown(batches: Iterable[Query]) -> Iterator[Query]:
+        def shown(batches: Iterable[EpisodeTensors]) -> Iterator[EpisodeTensors]:
             columns = (
                 TextColumn("fold {task.fields[fold]}"),
                 BarColumn(),

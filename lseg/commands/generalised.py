@@ -4,8 +4,8 @@ from typing import Any
 
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.data.base.labels import parse_labels
-from lseg.data.base.sources import Folds
 from lseg.data.fewshot.all_classes import AllClassesData
+from lseg.data.fewshot.folds import Folds
 from lseg.data.sets.pairs import PairsDataset
 from lseg.errors import ConfigError
 from lseg.evaluation.generalised import generalised_figures

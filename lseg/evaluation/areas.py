@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lseg.data.fewshot.queries import LEFT_OUT
+from lseg.data.fewshot.episode_data import LEFT_OUT
 
 
 class FewShotScores(NamedTuple):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lseg.data.fewshot.queries import EpisodeData, Query
+from lseg.data.fewshot.episode_data import EpisodeData, EpisodeTensors
 from lseg.evaluation.areas import FewShotScores, episode_areas, scores_from_areas
 from lseg.evaluation.prototypes import DEFAULT_CLUSTERS, DEFAULT_WEIGHT, label_vectors
 from lseg.models.lseg import LSeg
@@ -74,7 +74,7 @@ def fold_areas(
     fold: FoldData,
     config: FewShotConfig,
     shard: Shard = ALONE,
-    progress: Callable[[Iterable[Query]], Iterable[Query]] | None = None,
+    progress: Callable[[Iterable[EpisodeTensors]], Iterable[EpisodeTensors]] | None = None,
     answered: Callable[[Answer], None] | None = None,
 ) -> Tensor:
     """Areas of this process's share of the episodes; summed over processes they are the fold's.
@@ -102,7 +102,7 @@ def fold_areas(
     numbers = range(len(fold.data))
     size = config.batch_size
     batches = [list(numbers[first : first + size]) for first in numbers[::size]]
-    loader: Iterable[Query] = DataLoader(
+    loader: Iterable[EpisodeTensors] = DataLoader(
         fold.data,
         batch_sampler=batches[shard.rank :: shard.world],
         num_workers=config.workers,
@@ -120,7 +120,7 @@ def fold_areas(
     return areas
 
 
-def answer(model: LSeg, batch: Query, text: Tensor, config: FewShotConfig) -> Tensor:
+def answer(model: LSeg, batch: EpisodeTensors, text: Tensor, config: FewShotConfig) -> Tensor:
     """What the network says about queries: (B, s, s) of 0 and 1.
 
     Args:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lseg.data.base.sources import MaskSource, Part
 from lseg.data.fewshot.benchmarks import (
     Benchmark,
     CocoBenchmark,
@@ -12,9 +11,17 @@ from lseg.data.fewshot.benchmarks import (
     PairsBenchmark,
     PascalBenchmark,
 )
-from lseg.data.fewshot.episodes import Cyclic, Draw, Sweep, Uniform, draw_episodes
-from lseg.data.fewshot.queries import EpisodeData
-from lseg.data.sets.shapes_source import ShapesBenchmark
+from lseg.data.fewshot.episode_data import EpisodeData
+from lseg.data.fewshot.episodes import (
+    CyclicEpisodes,
+    EpisodeRule,
+    SweepEpisodes,
+    UniformEpisodes,
+    draw_episodes,
+)
+from lseg.data.fewshot.folds import Part
+from lseg.data.fewshot.shapes_benchmark import ShapesBenchmark
+from lseg.data.fewshot.sources import MaskSource
 from lseg.errors import ConfigError, DataError
 from lseg.evaluation.fewshot import FoldData
 
@@ -60,21 +67,27 @@ class TestProtocol:
     """
 
     benchmark: Callable[[Files], Benchmark]
-    draw: Draw
+    draw: EpisodeRule
     size: int = 480
     absent_count: bool = True
 
 
 TEST_PROTOCOLS: dict[str, TestProtocol] = {
-    "pascal5i": TestProtocol(lambda files: PascalBenchmark(files.folder, files.splits), Cyclic()),
-    "coco20i": TestProtocol(lambda files: CocoBenchmark(files.folder, files.splits), Uniform()),
-    "fss1000": TestProtocol(lambda files: FssBenchmark(files.folder, files.splits), Sweep()),
-    "shapes": TestProtocol(lambda files: ShapesBenchmark(), Cyclic(None), 128),
+    "pascal5i": TestProtocol(
+        lambda files: PascalBenchmark(files.folder, files.splits), CyclicEpisodes()
+    ),
+    "coco20i": TestProtocol(
+        lambda files: CocoBenchmark(files.folder, files.splits), UniformEpisodes()
+    ),
+    "fss1000": TestProtocol(
+        lambda files: FssBenchmark(files.folder, files.splits), SweepEpisodes()
+    ),
+    "shapes": TestProtocol(lambda files: ShapesBenchmark(), CyclicEpisodes(None), 128),
     "pairs": TestProtocol(
         lambda files: PairsBenchmark(
             files.folder, test=files.test, ignore_index=files.ignore_index
         ),
-        Cyclic(None),
+        CyclicEpisodes(None),
         absent_count=False,
     ),
 }

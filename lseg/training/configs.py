@@ -11,6 +11,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from lseg.errors import ConfigError
+from lseg.training.renamed import renamed, renamed_argument
 
 Values = dict[str, Any]
 
@@ -20,6 +21,8 @@ _FLAGS = ("--config", "-c")
 
 def with_bases(arguments: Sequence[str]) -> list[str]:
     """Command-line arguments with every `--config FILE` that has bases replaced by the merged YAML.
+
+    Class paths of earlier versions become today's, in files and in arguments.
 
     Raises:
         ConfigError: If a base is missing, no mapping, no YAML, or leads back to itself.
@@ -32,7 +35,7 @@ def with_bases(arguments: Sequence[str]) -> list[str]:
         elif position > 0 and arguments[position - 1] in _FLAGS:
             expanded.append(_merged_text(argument))
         else:
-            expanded.append(argument)
+            expanded.append(renamed_argument(argument))
     return expanded
 
 
@@ -56,9 +59,12 @@ def merge(first: Values, second: Values) -> Values:
 
 
 def _merged_text(value: str) -> str:
-    """The YAML of a file with bases; the name itself of any other, which the parser then reads."""
+    """The YAML of a file that must be changed; the name itself of any other, for the parser."""
     file = Path(value)
-    if "\n" in value or not file.is_file() or BASE not in _load(file):
+    if "\n" in value or not file.is_file():
+        return renamed_argument(value)
+    values = _load(file)
+    if BASE not in values and renamed(values) == values:
         return value
     return yaml.safe_dump(read_config(file), sort_keys=False)
 
@@ -68,7 +74,7 @@ def _read(file: Path, above: tuple[Path, ...]) -> Values:
     if place in above:
         chain = " -> ".join(path.name for path in (*above, place))
         raise ConfigError(f"{file}: its bases lead back to itself ({chain}); leave one out")
-    own = _load(file)
+    own: Values = renamed(_load(file))
     names = own.pop(BASE, [])
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

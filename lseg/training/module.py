@@ -19,7 +19,7 @@ from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
 from lseg.store.lightning import note_config
 from lseg.store.tensors import load_weights
-from lseg.training.asked import asked_labels, asked_rows, asked_text
+from lseg.training.candidates import candidate_labels, candidate_rows, candidate_text
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
 
 Batch = dict[str, Tensor]
@@ -29,7 +29,7 @@ class LSegModule(LightningModule):
     """Per-pixel cross-entropy between logits and masks; only the image encoder learns.
 
     Label vectors are encoded once, before the first step; a batch may ask each picture for labels
-    of its own (see `lseg.training.asked`). Validation pools IoU over the pictures of each
+    of its own (see `lseg.training.candidates`). Validation pools IoU over the pictures of each
     validation set, and logs the mean over the sets of a group as `val/<group>/miou`.
     """
 
@@ -132,15 +132,15 @@ class LSegModule(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
         pixels, ignore = self.net.normalize(batch["image"]), self.data.ignore_index
-        text = asked_text(self.train_text, batch)
+        text = candidate_text(self.train_text, batch)
         options = (ignore, self.label_smoothing, self.class_weights)
         if self.loss_stride == 1:
-            mask = asked_rows(batch["mask"], batch, ignore)
+            mask = candidate_rows(batch["mask"], batch, ignore)
             logits = self.net.logits(pixels, text)
             loss = strip_cross_entropy(logits, mask, *options)
         else:
             coarse = self.net.coarse_logits(pixels, text)
-            mask = asked_rows(sample_mask(batch["mask"], coarse.shape[-2:]), batch, ignore)
+            mask = candidate_rows(sample_mask(batch["mask"], coarse.shape[-2:]), batch, ignore)
             loss = mean_cross_entropy(coarse, mask, *options)
         self.log("train/loss", loss, prog_bar=True)
         return loss
@@ -193,8 +193,8 @@ class LSegModule(LightningModule):
 
     def _count(self, batch: Batch, index: int) -> Tensor:
         pixels = self.net.normalize(batch["image"])
-        rows = label_map(self.net.logits(pixels, asked_text(self.eval_text[index], batch)))
-        prediction = asked_labels(rows, batch)
+        rows = label_map(self.net.logits(pixels, candidate_text(self.eval_text[index], batch)))
+        prediction = candidate_labels(rows, batch)
         list(self.metrics.values())[index].update(prediction, batch["mask"])
         return prediction
 

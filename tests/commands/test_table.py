@@ -12,7 +12,7 @@ from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.parser import OptionsParser, help_texts
 from lseg.commands.table import COMMANDS
-from lseg.data.fewshot.verify import LISTINGS
+from lseg.data.fewshot.check import LISTED_PICTURES
 from lseg.embedding.files import FORMATS
 from lseg.evaluation.protocols import TEST_PROTOCOLS
 from lseg.inference.embed_config import PRESETS
@@ -82,7 +82,7 @@ def choices(options, name) -> tuple[str, ...]:
 def test_choices_are_what_is_there():
     """They are written out, for what they name imports torch."""
     assert set(shared.BENCHMARKS) == set(TEST_PROTOCOLS)
-    assert set(shared.BENCHMARK_FOLDERS) == set(LISTINGS)
+    assert set(shared.BENCHMARK_FOLDERS) == set(LISTED_PICTURES)
     assert set(choices(EvaluateOptions, "dataset")) == set(shared.BENCHMARKS)
     assert set(choices(shared.ModelOptions, "precision")) == set(get_args(Precision))
     assert set(choices(EmbedOptions, "preset")) == set(PRESETS)

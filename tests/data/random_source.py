@@ -3,7 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from lseg.data.base.sources import BACKGROUND, IGNORE, Entry, Folds, Part, classes_by_picture
+from lseg.data.base.folder import BACKGROUND, IGNORE, AnnotatedImage
+from lseg.data.fewshot.folds import Folds, Part
+from lseg.data.fewshot.sources import Entry, classes_by_picture
 
 
 class RandomSource:
@@ -12,7 +14,6 @@ class RandomSource:
     name = "random"
     classes = ("cat", "dog", "cow", "owl", "pig", "hen")
     offset = 0
-    ignore = True
 
     def __init__(self, seen, length=8, seed=0):
         rng = np.random.default_rng(seed)
@@ -28,13 +29,11 @@ class RandomSource:
     def stem(self, index):
         return f"picture{index}"
 
-    def image(self, index):
+    def read(self, index):
         """The red channel holds the mask, so that image and mask can be compared."""
         red = (self.masks[index] + 2) * 20
-        return Image.fromarray(np.stack([red, 0 * red, 0 * red], -1).astype(np.uint8))
-
-    def mask(self, index):
-        return self.masks[index]
+        image = Image.fromarray(np.stack([red, 0 * red, 0 * red], -1).astype(np.uint8))
+        return AnnotatedImage(image, self.masks[index])
 
     def present(self, index):
         return self._present[index]

@@ -10,7 +10,7 @@ import torch
 from fewshot_trees import coco_tree, fss_tree, voc_tree
 from PIL import Image
 
-from lseg.data.fewshot.queries import EpisodeData
+from lseg.data.fewshot.episode_data import EpisodeData
 from lseg.evaluation.areas import episode_areas, scores_from_areas
 from lseg.evaluation.fewshot import FewShotConfig, Shard, fold_areas, fold_scores, scores_to_json
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds

@@ -3,7 +3,7 @@ import pytest
 import torch
 from data.random_source import RandomBenchmark
 
-from lseg.data.base.sources import IGNORE
+from lseg.data.base.folder import IGNORE
 from lseg.data.fewshot.all_classes import AllClassesData
 from lseg.errors import LabelError
 from lseg.evaluation.generalised import generalised_figures, harmonic_mean
@@ -71,7 +71,7 @@ def test_a_benchmarks_pictures_come_once_with_all_classes():
     assert data.labels == ["others", "cat", "dog", "cow", "owl", "pig", "hen"]
     assert len(data) == 8  # the folds list pictures of the same names
     source, picture = data.pictures[3]
-    values = torch.from_numpy(source.mask(picture))
+    values = torch.from_numpy(source.read(picture).mask)
     item = data[0, 3]
     assert torch.equal(item["mask"] == 255, values == IGNORE)
     kept = values != IGNORE

@@ -1,14 +1,19 @@
 """A tiny real network, label vectors in a table, and a few drawn pictures."""
 
 import json
+import sys
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from lseg.config import LSegConfig, TextConfig, TrunkConfig
-from lseg.data.base.datamodule import ShapesDataModule
+from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.data.sets.shapes import CLASSES
+from lseg.data.sets.shapes_data import ShapesDataModule
+from lseg.training.cli import TrainingCLI
+from lseg.training.configs import with_bases
+from lseg.training.module import LSegModule
 
 WIDTH = 16
 
@@ -35,3 +40,21 @@ def network(table):
 @pytest.fixture
 def data():
     return ShapesDataModule(train_length=8, val_length=2, size=32, batch_size=4, val_batch_size=2)
+
+
+@pytest.fixture
+def build(monkeypatch):
+    """What `lseg fit` with some arguments builds, before it trains."""
+    monkeypatch.setattr(sys, "argv", ["lseg"])  # Lightning warns where both have arguments
+
+    def build(*arguments):
+        return TrainingCLI(
+            LSegModule,
+            SegmentationDataModule,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            run=False,
+            args=with_bases([*map(str, arguments), "--trainer.accelerator=cpu"]),
+        )
+
+    return build

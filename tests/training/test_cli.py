@@ -26,7 +26,7 @@ def config(network, tmp_path):
             "optim": {"name": "adamw", "lr": 0.001, "decoder_factor": 1.0},
         },
         "data": {
-            "class_path": "lseg.data.base.datamodule.ShapesDataModule",
+            "class_path": "lseg.data.ShapesDataModule",
             "init_args": {
                 "train_length": 8, "val_length": 2, "size": 32, "batch_size": 4,
                 "val_batch_size": 2,

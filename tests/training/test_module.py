@@ -8,8 +8,8 @@ from pytorch_lightning import Callback, Trainer
 from torch.nn import functional as F
 
 from lseg.config import TextConfig
-from lseg.data.base.datamodule import PairsDataModule
 from lseg.data.base.transforms import AugmentConfig
+from lseg.data.sets.pairs import PairsDataModule
 from lseg.errors import ConfigError
 from lseg.text.encoder import LabelEncoder, OpenClipText
 from lseg.training.module import LSegModule, sample_mask

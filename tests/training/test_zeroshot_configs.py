@@ -1,15 +1,12 @@
 """Every configuration in configs/zeroshot parses and builds."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from lseg.config import LSegConfig
-from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.data.fewshot.zeroshot import ZeroShotDataModule
-from lseg.training.cli import TrainingCLI
-from lseg.training.configs import read_config, with_bases
+from lseg.training.configs import read_config
 from lseg.training.module import LSegModule
 
 FOLDER = Path(__file__).parents[2] / "configs" / "zeroshot"
@@ -22,7 +19,6 @@ SMALL = [
     "--model.network.trunk.readout=ignore",
     "--model.network.trunk.features=8",
     "--model.backbone_weights=null",
-    "--trainer.accelerator=cpu",
 ]
 
 
@@ -33,17 +29,9 @@ def test_there_is_one_for_every_fold_and_backbone():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_builds_with_a_small_backbone(name, tmp_path, monkeypatch):
+def test_it_builds_with_a_small_backbone(name, build, tmp_path, monkeypatch):
     monkeypatch.setenv("LSEG_DATA", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["lseg"])  # Lightning warns where both have arguments
-    cli = TrainingCLI(
-        LSegModule,
-        SegmentationDataModule,
-        subclass_mode_data=True,
-        seed_everything_default=0,
-        run=False,
-        args=with_bases(["--config", str(FOLDER / f"{name}.yaml"), *SMALL]),
-    )
+    cli = build("--config", FOLDER / f"{name}.yaml", *SMALL)
     parts = name.split("_")
     data = cli.datamodule
     assert isinstance(data, ZeroShotDataModule)
@@ -51,7 +39,7 @@ def test_it_builds_with_a_small_backbone(name, tmp_path, monkeypatch):
     assert type(data.benchmark).__name__.lower().startswith(parts[0].rstrip("0123456789i"))
     assert cli.trainer.default_root_dir == f"runs/{name}"
     assert data.task == "two-way"
-    assert data.validate_on == "seen"
+    assert data.validate == "seen"
     assert isinstance(cli.model, LSegModule)
 
 

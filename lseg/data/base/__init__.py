@@ -1,1 +1,1 @@
-"""What every data set shares."""
+"""What every data set shares: reading, items, augmentation, order, batches, labels, checks."""

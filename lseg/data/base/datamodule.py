@@ -1,10 +1,10 @@
-"""Data modules: data sets, samplers and loaders for Lightning, built from plain arguments."""
+"""Batches for Lightning: what every data module shares, whatever set it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,61 +14,62 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from lseg.data.base.items import SegmentationData, collate
 from lseg.data.base.sampler import EpochSampler, ExactSampler
-from lseg.data.base.transforms import AugmentConfig, JointTransform
-from lseg.data.sets.pairs import PairsDataset
-from lseg.data.sets.shapes import NUM_FOLDS, ShapesDataset, fold_classes, seen_classes
 from lseg.errors import ConfigError, DataError
 
-DEFAULT_AUGMENT = AugmentConfig()
 
-# Validation pictures stay the same whatever the training seed, so that runs can be compared; the
-# number is one that nobody chooses for training.
-_VAL_SEED = 1_000_000_007
+@dataclass(kw_only=True)
+class LoaderConfig:
+    """How items become batches.
 
-
-class SegmentationDataModule(LightningDataModule):
-    """Loaders over the data sets that a subclass makes.
-
-    A batch is {"image": (B, 3, H, W) uint8, "mask": (B, H, W) int64}. What a training batch holds
-    is a function of (seed, epoch, position), whatever the number of workers.
+    Attributes:
+        batch_size: Training items a batch, on each device.
+        val_batch_size: Items a batch in validation and tests; above 1 only where all images have
+            one size.
+        workers: Processes that prepare the batches of a loader; 0 prepares them in this one.
+        seed: Of the order and the augmentations; 0 or more.
+        repeat: Passes over the training set an epoch, each with other augmentations; for small
+            sets.
     """
 
-    def __init__(
-        self,
-        batch_size: int = 8,
-        val_batch_size: int = 1,
-        workers: int = 0,
-        seed: int = 0,
-        repeat: int = 1,
-    ) -> None:
-        """Set how batches are made.
+    batch_size: int = 8
+    val_batch_size: int = 1
+    workers: int = 0
+    seed: int = 0
+    repeat: int = 1
 
-        Args:
-            batch_size: Training items a batch, on each device.
-            val_batch_size: Items a batch in validation and tests; above 1 only where all images
-                have one size.
-            workers: Processes that prepare the batches of a loader; 0 prepares them in this one.
-            seed: Of the order and the augmentations; 0 or more.
-            repeat: Passes over the training set an epoch, for small sets.
+    def __post_init__(self) -> None:
+        """Check the ranges.
 
         Raises:
             ConfigError: If a number is out of range.
         """
-        super().__init__()
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("val_batch_size", val_batch_size, 1),
-            ("workers", workers, 0),
-            ("seed", seed, 0),
-            ("repeat", repeat, 1),
+        for name, least in (
+            ("batch_size", 1),
+            ("val_batch_size", 1),
+            ("workers", 0),
+            ("seed", 0),
+            ("repeat", 1),
         ):
+            value = getattr(self, name)
             if value < least:
                 raise ConfigError(f"data.{name} is {value}; give {least} or more")
-        self.batch_size = batch_size
-        self.val_batch_size = val_batch_size
-        self.workers = workers
-        self.seed = seed
-        self.repeat = repeat
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SegmentationDataModule(LoaderConfig, LightningDataModule):
+    """Loaders over the data sets that a subclass makes.
+
+    A batch is {"image": (B, 3, H, W) uint8, "mask": (B, H, W) int64}. What a training batch holds
+    is a function of (seed, epoch, position), whatever the number of workers.
+
+    A subclass is a dataclass as well: its own fields are what a configuration says of the data, and
+    the loaders' are inherited, so that all stand side by side in `data.init_args`.
+    """
+
+    def __post_init__(self) -> None:
+        """Check the options; files are read when they are first needed."""
+        LightningDataModule.__init__(self)
+        super().__post_init__()
 
     def make_train_set(self) -> SegmentationData:
         """Build the training set; called once, when it is first needed."""
@@ -177,127 +178,3 @@ class SegmentationDataModule(LightningDataModule):
             drop_last=drop_last,
             persistent_workers=self.workers > 0,
         )
-
-
-class PairsDataModule(SegmentationDataModule):
-    """Train and validate on a folder of image and mask pairs (see `PairsDataset`)."""
-
-    def __init__(
-        self,
-        root: str | Path,
-        train_split: str = "train",
-        val_split: str = "val",
-        test_split: str | None = None,
-        prompts: str | Path | None = None,
-        ignore_index: int = 255,
-        augment: AugmentConfig = DEFAULT_AUGMENT,
-        batch_size: int = 8,
-        val_batch_size: int = 1,
-        workers: int = 0,
-        seed: int = 0,
-        repeat: int = 1,
-    ) -> None:
-        """Describe the data; files are read when they are first needed.
-
-        Args:
-            root: The folder; a relative path is looked up under LSEG_DATA (default `./data`).
-            train_split: List to train on.
-            val_split: List to validate on; its images keep their own size.
-            test_split: List to test on; None takes the validation list.
-            prompts: JSON file {class name: prompt}, looked up as `root` is.
-            ignore_index: Mask value to leave out.
-            augment: How training pictures are varied.
-            batch_size: Training items a batch, on each device.
-            val_batch_size: Items a batch in validation and tests.
-            workers: Processes that prepare the batches of a loader.
-            seed: Of the order and the augmentations; 0 or more.
-            repeat: Passes over the training list an epoch, each with other augmentations.
-        """
-        super().__init__(batch_size, val_batch_size, workers, seed, repeat)
-        self.root = root
-        self.train_split = train_split
-        self.val_split = val_split
-        self.test_split = test_split
-        self.prompts = prompts
-        self.mask_ignore = ignore_index
-        self.augment = augment
-
-    def make_train_set(self) -> PairsDataset:
-        """Build the training set, with augmentations."""
-        transform = JointTransform(self.augment, self.mask_ignore)
-        return PairsDataset(
-            self.root, self.train_split, self.mask_ignore, self.prompts, transform, self.seed
-        )
-
-    def pixel_counts(self) -> Tensor:
-        """Pixels of each class in the masks of the training list, (N) int64."""
-        return self._plain(self.train_split).pixel_counts()
-
-    def make_val_sets(self) -> dict[str, SegmentationData]:
-        """Build the one validation set, "val"."""
-        return {"val": self._plain(self.val_split)}
-
-    def make_test_sets(self) -> Mapping[str, SegmentationData]:
-        """Build the one test set, "test"; without a test split it is "val"."""
-        if self.test_split is None:
-            return super().make_test_sets()
-        return {"test": self._plain(self.test_split)}
-
-    def _plain(self, split: str) -> PairsDataset:
-        return PairsDataset(self.root, split, self.mask_ignore, self.prompts)
-
-
-class ShapesDataModule(SegmentationDataModule):
-    """Train on the seen combinations of colour and shape, validate on those and the held-out ones.
-
-    A validation set shows the nine classes of one fold and is asked for these and the background:
-    "unseen" the classes of the fold that no training picture shows, "seen/fold<k>" those of each
-    other fold. All label lists are of one length, so their figures compare.
-    """
-
-    def __init__(
-        self,
-        fold: int = 0,
-        train_length: int = 4096,
-        val_length: int = 256,
-        size: int = 128,
-        background: str = "background",
-        batch_size: int = 16,
-        val_batch_size: int = 16,
-        workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        """Describe the data; pictures are drawn when they are asked for.
-
-        Args:
-            fold: Which nine classes to hold out, 0 to 3.
-            train_length: Training pictures an epoch; new ones each epoch.
-            val_length: Pictures of each validation set; always the same ones.
-            size: Side of a picture in pixels.
-            background: Label of all that is no object.
-            batch_size: Training pictures a batch, on each device.
-            val_batch_size: Pictures a batch in validation and tests.
-            workers: Processes that draw pictures for a loader.
-            seed: Of the training pictures; 0 or more.
-        """
-        super().__init__(batch_size, val_batch_size, workers, seed)
-        self.fold = fold
-        self.train_length = train_length
-        self.val_length = val_length
-        self.size = size
-        self.background = background
-
-    def make_train_set(self) -> ShapesDataset:
-        """Build the training set, of seen classes only."""
-        return self._pictures(seen_classes(self.fold), self.train_length, self.seed)
-
-    def make_val_sets(self) -> dict[str, SegmentationData]:
-        """Build the three validation sets of seen classes and the one of unseen ones."""
-        names = {fold: f"seen/fold{fold}" for fold in range(NUM_FOLDS) if fold != self.fold}
-        return {
-            name: self._pictures(fold_classes(fold), self.val_length, _VAL_SEED)
-            for fold, name in (names | {self.fold: "unseen"}).items()
-        }
-
-    def _pictures(self, classes: list[str], length: int, seed: int) -> ShapesDataset:
-        return ShapesDataset(classes, length, self.size, seed, self.background)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from lseg.data.base.text_files import read_text
 from lseg.errors import ImageError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
@@ -130,10 +131,7 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
 
 def _listed(path: Path) -> list[Path]:
     """Return the pictures that a text file names, a line each."""
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageError(f"{path} cannot be read as a list of pictures: {error}") from error
+    lines = read_text(path, ImageError).splitlines()
     pictures = [path.parent / line.strip() for line in lines if line.strip()]
     for number, picture in enumerate(pictures, start=1):
         if not picture.is_file():

@@ -10,20 +10,29 @@ from torch.utils.data import default_collate
 
 from lseg.errors import DataError
 
-Key = int | tuple[int, int]
+ItemKey = int | tuple[int, int]
 """How an item is asked for: (epoch, index), or an index alone for epoch 0."""
 
 
-def split_key(key: Key) -> tuple[int, int]:
+def split_key(key: ItemKey) -> tuple[int, int]:
     """Return the (epoch, index) that a key names."""
     return key if isinstance(key, tuple) else (0, key)
+
+
+class Augmentation(Protocol):
+    """Changes an image and its mask together."""
+
+    def __call__(self, image: Tensor, mask: Tensor, seed: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Return image and mask as varied by `seed`, (seed, epoch, index), and by nothing else."""
+        ...
 
 
 class SegmentationData(Protocol):
     """What the loaders need of a data set.
 
     An item is {"image": (3, H, W) uint8, "mask": (H, W) int64 of indices into `labels` or
-    `ignore_index`}.
+    `ignore_index`}. It may add "candidates", (n,) int64: the labels that the picture is asked for,
+    as indices into `labels`, where those are not all.
     """
 
     labels: list[str]
@@ -33,7 +42,7 @@ class SegmentationData(Protocol):
         """Return the number of items."""
         ...
 
-    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+    def __getitem__(self, key: ItemKey) -> dict[str, Tensor]:
         """Return the item of an index, or of (epoch, index)."""
         ...
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from lseg.data.base.text_files import read_text
 from lseg.errors import LabelError
 
 _ACCEPTED = (
@@ -37,7 +38,9 @@ def parse_labels(source: str | Path | Iterable[str]) -> list[str]:
         lines = [line for line in source.splitlines() if not line.strip().startswith("#")]
         return _clean((label for line in lines for label in line.split(",")), repr(source))
     if isinstance(source, str | Path):
-        return _clean(_read(Path(source)).splitlines(), f"the file {source}")
+        return _clean(
+            read_text(Path(source), LabelError, f". {_ACCEPTED}").splitlines(), f"the file {source}"
+        )
     if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
         raise LabelError(f"{type(source).__name__} is no label set. {_ACCEPTED}")
     return _clean(source, f"the {type(source).__name__} given")
@@ -61,7 +64,9 @@ def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
             not in `classes`, or gives two classes the same prompt.
     """
     try:
-        pairs = json.loads(_read(Path(path)), object_pairs_hook=list)
+        pairs = json.loads(
+            read_text(Path(path), LabelError, f". {_PROMPTS}"), object_pairs_hook=list
+        )
     except json.JSONDecodeError as error:
         raise LabelError(f"{path} is not valid JSON: {error}. {_PROMPTS}") from error
     # The hook turns JSON objects into lists of tuples; a JSON array has other members, or none.
@@ -95,16 +100,6 @@ def _names_file(text: str) -> bool:
         return True  # even where there is none: "lables.txt" is a typing error, not a label
     looks_like_path = bool(path.suffix) or "/" in text or os.sep in text
     return looks_like_path and len(text) < 4096 and path.is_file()
-
-
-def _read(path: Path) -> str:
-    """Return the text of a label or prompt file."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise LabelError(f"there is no file {path}. {_ACCEPTED}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabelError(f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
 def _clean(labels: Iterable[object], origin: str) -> list[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as TF
 
-from lseg.data.base.items import Key, split_key
-from lseg.data.base.sources import IGNORE, MaskSource, Part
+from lseg.data.base.folder import label_mask
+from lseg.data.base.items import ItemKey, split_key
 from lseg.data.fewshot.benchmarks import Benchmark
+from lseg.data.fewshot.folds import Part
+from lseg.data.fewshot.sources import MaskSource
 
 
 class AllClassesData(Dataset[dict[str, Tensor]]):
@@ -57,7 +58,7 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
         """Return the number of pictures."""
         return len(self.pictures)
 
-    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+    def __getitem__(self, key: ItemKey) -> dict[str, Tensor]:
         """Return a picture and its mask.
 
         Raises:
@@ -65,6 +66,6 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
         """
         _, index = split_key(key)
         source, picture = self.pictures[index]
-        values = torch.from_numpy(source.mask(picture)).long()
-        mask = (values + 1).masked_fill(values == IGNORE, self.ignore_index)
-        return {"image": TF.pil_to_tensor(source.image(picture)), "mask": mask}
+        image, mask = source.read(picture)
+        labels = label_mask(mask, self.ignore_index, background=True)
+        return {"image": TF.pil_to_tensor(image), "mask": labels}

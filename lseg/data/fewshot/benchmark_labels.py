@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lseg.data.base.labels import load_prompts
-from lseg.data.base.sources import MaskSource
+from lseg.data.base.text_files import read_text
+from lseg.data.fewshot.sources import MaskSource
 from lseg.data.sets.class_names import natural_name
 from lseg.errors import LabelError
 from lseg.paths import resolve_data_path
@@ -50,11 +51,7 @@ def read_label_file(path: Path, source: MaskSource) -> list[str]:
     Raises:
         LabelError: If the file cannot be read, has an empty line, or another number of lines.
     """
-    try:
-        lines = path.read_text("utf-8-sig").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabelError(f"the label file {path} cannot be read: {error}") from error
-    labels = [line.strip() for line in lines]
+    labels = [line.strip() for line in read_text(path, LabelError).rstrip().splitlines()]
     if "" in labels:
         raise LabelError(
             f"line {labels.index('') + 1} of {path} is empty: line i is the label of class i"

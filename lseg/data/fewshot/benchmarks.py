@@ -8,15 +8,18 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from lseg.data.base.sources import Folds, MaskSource, Part
+from lseg.data.base.folder import AnnotatedFolder
+from lseg.data.fewshot.folds import Folds, Part
+from lseg.data.fewshot.lists import BenchmarkFolders, derived_lines, fss_folder
+from lseg.data.fewshot.sources import ListedSource, MaskSource
 from lseg.data.fewshot.splits import Line, read_coco, read_pascal
-from lseg.data.fewshot.trees import ListedSource, Place, Tree, derived_lines
-from lseg.data.sets.coco import CocoTree
-from lseg.data.sets.fss import FssTree
-from lseg.data.sets.pairs import PairsDataset
-from lseg.data.sets.pairs_tree import PairsTree
-from lseg.data.sets.voc import VocTree
+from lseg.data.sets.coco import CocoFolder
+from lseg.data.sets.pairs import PairsFolder
+from lseg.data.sets.voc import VocFolder
 from lseg.errors import DataError
+
+# Numbers of classes: 520 for training, then 240 for validation, then those of the test list.
+_FSS_OFFSETS = {Part.TRAIN: 0, Part.TEST: 760}
 
 
 class Benchmark(Protocol):
@@ -52,21 +55,20 @@ class PascalBenchmark:
         Raises:
             DataError: If a folder is missing.
         """
-        self.place = Place.named(root, splits)
+        self.folders = BenchmarkFolders.find(root, splits)
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`. Training lists are those of the other folds, one after the other."""
-        tree = VocTree(self.place.root)
-        held = self.folds.held_out(fold)
-        if self.place.splits is None:
-            asked = held if part is Part.TEST else self.folds.seen(fold)
-            return ListedSource(tree, _derived(tree, part, asked))
+        classes = self.folds.named(fold, part)
+        folder = VocFolder(self.folders.root, part.split)
+        if self.folders.splits is None:
+            return ListedSource(folder, _derived(folder, classes))
         chosen = [fold] if part is Part.TEST else [k for k in range(len(self.folds)) if k != fold]
         lines = []
         for number in chosen:
-            path = self.place.splits / "pascal" / part.value / f"fold{number}.txt"
-            lines += _within(read_pascal(path), self.folds.held_out(number), tree, path)
-        return ListedSource(tree, lines)
+            path = self.folders.splits / "pascal" / part.value / f"fold{number}.txt"
+            lines += _within(read_pascal(path), self.folds.held_out(number), folder, path)
+        return ListedSource(folder, lines)
 
 
 class CocoBenchmark:
@@ -76,16 +78,16 @@ class CocoBenchmark:
 
     def __init__(self, root: str, splits: str | None = None) -> None:
         """Name the files; see `PascalBenchmark`. `root` is the folder around COCO2014."""
-        self.place = Place.named(root, splits)
+        self.folders = BenchmarkFolders.find(root, splits)
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
-        tree = CocoTree(self.place.root)
-        asked = self.folds.held_out(fold) if part is Part.TEST else self.folds.seen(fold)
-        if self.place.splits is None:
-            return ListedSource(tree, _derived(tree, part, asked))
-        path = self.place.splits / "coco" / part.value / f"fold{fold}.pkl"
-        return ListedSource(tree, _within(read_coco(path), asked, tree, path))
+        classes = self.folds.named(fold, part)
+        folder = CocoFolder(self.folders.root, part.split)
+        if self.folders.splits is None:
+            return ListedSource(folder, _derived(folder, classes))
+        path = self.folders.splits / "coco" / part.value / f"fold{fold}.pkl"
+        return ListedSource(folder, _within(read_coco(path), classes, folder, path))
 
 
 class FssBenchmark:
@@ -93,18 +95,19 @@ class FssBenchmark:
 
     def __init__(self, root: str, splits: str | None = None) -> None:
         """Name the files; see `PascalBenchmark`. `root` is the folder around FSS-1000."""
-        self.place = Place.named(root, splits)
+        self.folders = BenchmarkFolders.find(root, splits)
 
     @cached_property
     def folds(self) -> Folds:
         """One fold of all classes of the test list."""
-        return Folds.single(len(FssTree(self.place.root, Part.TEST, self.place.splits).classes))
+        return Folds.single(len(fss_folder(self.folders, Part.TEST).classes))
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         self.folds.held_out(fold)  # refuses another than 0
-        tree = FssTree(self.place.root, part, self.place.splits)
-        return ListedSource(tree, tree.lines())
+        folder = fss_folder(self.folders, part)
+        lines = [Line(stem, folder.class_index(stem)) for stem in folder.stems]
+        return ListedSource(folder, lines, _FSS_OFFSETS[part])
 
 
 class PairsBenchmark:
@@ -116,40 +119,42 @@ class PairsBenchmark:
     def __init__(
         self, root: str, train: str = "train", test: str = "val", ignore_index: int = 255
     ) -> None:
-        """Name the lists; see `PairsDataset`."""
+        """Name the lists; see `PairsFolder`."""
         self.root, self.lists = root, {Part.TRAIN: train, Part.TEST: test}
         self.ignore_index = ignore_index
 
     @cached_property
     def folds(self) -> Folds:
         """Four folds over all classes; fewer where there are fewer classes."""
-        classes = len(self._tree(Part.TEST).classes)
+        classes = len(self._folder(Part.TEST).classes)
         return Folds.interleaved(classes, min(4, classes))
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
-        asked = self.folds.held_out(fold) if part is Part.TEST else self.folds.seen(fold)
-        tree = self._tree(part)
-        return ListedSource(tree, _derived(tree, part, asked))
+        classes = self.folds.named(fold, part)
+        folder = self._folder(part)
+        return ListedSource(folder, _derived(folder, classes))
 
-    def _tree(self, part: Part) -> PairsTree:
-        return PairsTree(PairsDataset(self.root, self.lists[part], self.ignore_index))
+    def _folder(self, part: Part) -> PairsFolder:
+        return PairsFolder(self.root, self.lists[part], self.ignore_index)
 
 
-def _derived(tree: Tree, part: Part, asked: tuple[int, ...]) -> list[Line]:
-    return derived_lines(tree, part, asked, _reading)
+def _derived(folder: AnnotatedFolder, classes: tuple[int, ...]) -> list[Line]:
+    return derived_lines(folder, classes, _reading)
 
 
 def _reading(stems: list[str]) -> Any:
     return tqdm(stems, "reading masks", leave=False, disable=None)
 
 
-def _within(lines: list[Line], asked: tuple[int, ...], tree: Tree, path: Path) -> list[Line]:
+def _within(
+    lines: list[Line], classes: tuple[int, ...], folder: AnnotatedFolder, path: Path
+) -> list[Line]:
     """The lines, if none is of a class that the list must not name."""
     for line in lines:
-        if line.class_index not in asked:
+        if line.class_index not in classes:
             raise DataError(
-                f"{path} lists {line.stem} for class {line.class_index + tree.offset} "
-                f"({tree.classes[line.class_index]}), which is not of this fold and part"
+                f"{path} lists {line.stem} for class {line.class_index} "
+                f"({folder.classes[line.class_index]}), which is not of this fold and part"
             )
     return lines

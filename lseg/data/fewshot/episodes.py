@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from numpy.random import RandomState
 
-from lseg.data.base.sources import Entry, MaskSource
+from lseg.data.fewshot.sources import Entry, MaskSource
 from lseg.errors import ConfigError, DataError
 
 
@@ -31,7 +31,7 @@ class Episode(NamedTuple):
     supports: tuple[int, ...] = ()
 
 
-class Draw(Protocol):
+class EpisodeRule(Protocol):
     """A benchmark's rule for episodes."""
 
     def episodes(
@@ -53,7 +53,7 @@ class Draw(Protocol):
 
 
 @dataclass(frozen=True)
-class Cyclic:
+class CyclicEpisodes:
     """PASCAL-5i: episode i asks for entry i modulo the list; supports are drawn.
 
     Attributes:
@@ -65,7 +65,7 @@ class Cyclic:
     def episodes(
         self, source: MaskSource, classes: Sequence[int], shots: int, count: int | None, seed: int
     ) -> list[Episode]:
-        """See `Draw`."""
+        """See `EpisodeRule`."""
         entries = _entries(source, classes)
         lists = _by_class(entries, classes)
         random = RandomState(seed)
@@ -78,7 +78,7 @@ class Cyclic:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class UniformEpisodes:
     """COCO-20i: a class of the fold is drawn, then a picture of it, then supports, in one stream.
 
     Attributes:
@@ -90,7 +90,7 @@ class Uniform:
     def episodes(
         self, source: MaskSource, classes: Sequence[int], shots: int, count: int | None, seed: int
     ) -> list[Episode]:
-        """See `Draw`. Classes without a picture are never drawn."""
+        """See `EpisodeRule`. Classes without a picture are never drawn."""
         lists = _by_class(_entries(source, classes), classes)
         classes = [index for index in classes if lists[index]]
         random = RandomState(seed)
@@ -104,13 +104,13 @@ class Uniform:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepEpisodes:
     """FSS-1000: every picture once. At one shot the support is picture 1, then no query itself."""
 
     def episodes(
         self, source: MaskSource, classes: Sequence[int], shots: int, count: int | None, seed: int
     ) -> list[Episode]:
-        """See `Draw`."""
+        """See `EpisodeRule`."""
         entries = _entries(source, classes)
         # Supports are drawn by number, 1 to 10, not in the order of the list (1, 10, 2, ...).
         lists = {
@@ -134,24 +134,24 @@ class Sweep:
 
 
 def draw_episodes(
-    draw: Draw,
+    rule: EpisodeRule,
     source: MaskSource,
     classes: Sequence[int],
     shots: int = 0,
     count: int | None = None,
     seed: int = 0,
 ) -> list[Episode]:
-    """The episodes of a fold; see `Draw.episodes`.
+    """The episodes of a fold; see `EpisodeRule.episodes`.
 
     Raises:
         ConfigError: If shots or count are out of range.
-        DataError: As `Draw.episodes`.
+        DataError: As `EpisodeRule.episodes`.
     """
     if shots < 0:
         raise ConfigError(f"{shots} shots: give 0 (text alone) or more")
     if count is not None and count < 1:
         raise ConfigError(f"{count} episodes: give 1 or more")
-    return draw.episodes(source, classes, shots, count, seed)
+    return rule.episodes(source, classes, shots, count, seed)
 
 
 def _entries(source: MaskSource, classes: Sequence[int]) -> list[Entry]:

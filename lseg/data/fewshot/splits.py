@@ -14,6 +14,7 @@ import pickle
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from lseg.data.base.text_files import read_lines
 from lseg.errors import DataError
 
 LAYOUT = (
@@ -29,24 +30,6 @@ class Line(NamedTuple):
     class_index: int
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, trimmed, without empty ones.
-
-    Raises:
-        DataError: If it is missing, is no UTF-8 text, or has no line.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"there is no split list {path}: {LAYOUT}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise DataError(f"the split list {path} is empty: {LAYOUT}")
-    return lines
-
-
 def read_pascal(path: Path, classes: int = 20) -> list[Line]:
     """The lines of a PASCAL-5i list, in its order.
 
@@ -54,7 +37,7 @@ def read_pascal(path: Path, classes: int = 20) -> list[Line]:
         DataError: If the file is missing, empty or malformed, or has an unknown class.
     """
     found = []
-    for number, text in enumerate(read_lines(path), start=1):
+    for number, text in enumerate(read_lines(path, DataError, f": {LAYOUT}"), start=1):
         stem, gap, value = text.rpartition("__")
         if not gap or not stem or not value.isdecimal():
             raise DataError(
@@ -84,8 +67,17 @@ def read_coco(path: Path, classes: int = 80) -> list[Line]:
         for name in names
     ]
     if not found:
-        raise DataError(f"the split list {path} is empty: {LAYOUT}")
+        raise DataError(f"{path} is empty: {LAYOUT}")
     return found
+
+
+def read_fss(path: Path) -> list[str]:
+    """The class names of an FSS-1000 list, in its order.
+
+    Raises:
+        DataError: If the file is missing, empty or no text.
+    """
+    return read_lines(path, DataError, f": {LAYOUT}")
 
 
 def read_pickle(path: Path) -> Any:
@@ -98,7 +90,7 @@ def read_pickle(path: Path) -> Any:
     try:
         return _Containers(io.BytesIO(path.read_bytes())).load()
     except FileNotFoundError as error:
-        raise DataError(f"there is no split list {path}: {LAYOUT}") from error
+        raise DataError(f"there is no file {path}: {LAYOUT}") from error
     except _RefusedError as error:
         raise DataError(
             f"{path} asks for {error}: a split list holds dictionaries, lists and strings only. "

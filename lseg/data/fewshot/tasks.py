@@ -6,17 +6,17 @@ positive target of any item, whichever classes the masks hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lseg.data.base.items import Key, split_key
-from lseg.data.base.sources import BACKGROUND, IGNORE, Entry, MaskSource
-from lseg.data.base.transforms import JointTransform
-from lseg.data.fewshot.queries import resize_image, resize_mask
+from lseg.data.base.folder import BACKGROUND, IGNORE
+from lseg.data.base.items import Augmentation, ItemKey, split_key
+from lseg.data.fewshot.episode_data import resize
+from lseg.data.fewshot.sources import Entry, MaskSource
 from lseg.errors import DataError, LabelError
 
 IGNORE_INDEX = 65535
@@ -77,6 +77,18 @@ class EveryEntry:
         return self.entries[index]
 
 
+class EveryPicture(EveryEntry):
+    """Each picture of a list once an epoch, in rising order, with the first class named for it.
+
+    For tasks that ask for all classes, whichever the list names.
+    """
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        """Take the list."""
+        first = {entry.picture: entry for entry in reversed(entries)}
+        super().__init__([first[picture] for picture in sorted(first)])
+
+
 class BalancedClasses:
     """A class, all as likely, then one of its entries, as HSNet trains on COCO-20i."""
 
@@ -106,11 +118,16 @@ class BalancedClasses:
         return group[rng.integers(len(group))]
 
 
-Draws = EveryEntry | BalancedClasses
+EntrySampling = EveryEntry | BalancedClasses
+"""Which entry of a list the item (epoch, index) is made of."""
 
 
-class _Items(Dataset[dict[str, Tensor]]):
-    """Pictures of a source as squares, with masks of label indices."""
+class ZeroShotData(Dataset[dict[str, Tensor]]):
+    """Pictures of a source as squares, with masks of label indices; base of the two tasks.
+
+    An item has "image", (3, size, size) uint8, and "mask", (size, size) int64 of indices into
+    `labels`, or `IGNORE_INDEX`.
+    """
 
     ignore_index: int = IGNORE_INDEX
 
@@ -118,98 +135,72 @@ class _Items(Dataset[dict[str, Tensor]]):
         self,
         source: MaskSource,
         vocabulary: Vocabulary,
-        size: int,
-        transform: JointTransform | None,
-        seed: int,
-    ) -> None:
-        self.source, self.vocabulary, self.size = source, vocabulary, size
-        self.labels = vocabulary.labels
-        self.transform, self.seed = transform, seed
-
-    def _item(
-        self, picture: int, targets: dict[int, int], rest: int, seed: tuple[int, int, int]
-    ) -> dict[str, Tensor]:
-        """Return image and mask; class c becomes `targets[c]`, all other classes `rest`."""
-        image = resize_image(self.source.image(picture), self.size)
-        values = resize_mask(self.source.mask(picture), self.size)
-        mask = torch.full(values.shape, rest)
-        for value, target in ({BACKGROUND: 0, IGNORE: IGNORE_INDEX} | targets).items():
-            mask[values == value] = target
-        if self.transform is not None:
-            image, mask = self.transform(image, mask, seed=seed)
-        return {"image": image, "mask": mask}
-
-
-class TwoWayData(_Items):
-    """LSeg's zero-shot task: a picture, one seen class of it, and the label set [others, class].
-
-    An item is {"image": (3, size, size) uint8, "mask": (size, size) int64, "asked": (2,) int64}:
-    the mask holds the index of the class in `labels`, `IGNORE_INDEX`, and 0 for all else, held-out
-    classes included (in HSNet's benchmark they are background); `asked` are the two label indices.
-    """
-
-    def __init__(
-        self,
-        source: MaskSource,
-        vocabulary: Vocabulary,
-        draws: Draws,
+        sampling: EntrySampling,
         size: int = 480,
-        transform: JointTransform | None = None,
+        transform: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
         """Describe the items; pictures are read when they are asked for.
 
         Args:
             source: Pictures and masks.
-            vocabulary: Labels; every class that is drawn must be one of them.
-            draws: Which entries an epoch reads.
+            vocabulary: Labels; every class that is sampled must be one of them.
+            sampling: Which entries an epoch reads.
             size: Side of the squares that images and masks become, as in the benchmark's tests.
             transform: Of images and masks of that size.
             seed: First part of the transform's seed.
         """
-        super().__init__(source, vocabulary, size, transform, seed)
-        self.draws = draws
+        self.source, self.vocabulary, self.sampling = source, vocabulary, sampling
+        self.labels = vocabulary.labels
+        self.size, self.transform, self.seed = size, transform, seed
 
     def __len__(self) -> int:
         """Return the number of items an epoch."""
-        return len(self.draws)
+        return len(self.sampling)
 
-    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+    def __getitem__(self, key: ItemKey) -> dict[str, Tensor]:
         """Return the item of an index, or of (epoch, index)."""
         epoch, index = split_key(key)
-        picture, kind = self.draws(epoch, index)
-        label = self.vocabulary.label(kind)
-        item = self._item(picture, {kind: label}, 0, (self.seed, epoch, index))
-        return {**item, "asked": torch.tensor([0, label])}
+        return self.item(self.sampling(epoch, index), (self.seed, epoch, index))
+
+    def item(self, entry: Entry, seed: tuple[int, int, int]) -> dict[str, Tensor]:
+        """Return the item that is made of an entry, varied by `seed`."""
+        raise NotImplementedError
+
+    def _read(
+        self, picture: int, labels: Mapping[int, int], rest: int, seed: tuple[int, int, int]
+    ) -> dict[str, Tensor]:
+        """Return image and mask; class c becomes `labels[c]`, all other classes `rest`."""
+        image, values = resize(self.source.read(picture), self.size)
+        mask = torch.full(values.shape, rest)
+        for value, label in ({BACKGROUND: 0, IGNORE: IGNORE_INDEX} | dict(labels)).items():
+            mask[values == value] = label
+        if self.transform is not None:
+            image, mask = self.transform(image, mask, seed=seed)
+        return {"image": image, "mask": mask}
 
 
-class SeenVocabularyData(_Items):
-    """All seen classes at once: a picture, and every label of the vocabulary.
+class TwoWayData(ZeroShotData):
+    """LSeg's zero-shot task: a picture, one seen class of it, and the label set [others, class].
 
-    An item is {"image": (3, size, size) uint8, "mask": (size, size) int64}; pixels of held-out
-    classes are ignored, as they are no background of this label set.
+    In the mask all else is 0, held-out classes included (in HSNet's benchmark they are background).
+    An item's "candidates" are the two label indices, (2,) int64.
     """
 
-    def __init__(
-        self,
-        source: MaskSource,
-        vocabulary: Vocabulary,
-        entries: Sequence[Entry],
-        size: int = 480,
-        transform: JointTransform | None = None,
-        seed: int = 0,
-    ) -> None:
-        """Describe the items, one a picture that `entries` name; the rest is as in TwoWayData."""
-        super().__init__(source, vocabulary, size, transform, seed)
-        self.pictures = sorted({entry.picture for entry in entries})
-        self.targets = {kind: vocabulary.label(kind) for kind in vocabulary.classes}
+    def item(self, entry: Entry, seed: tuple[int, int, int]) -> dict[str, Tensor]:
+        """See `ZeroShotData`."""
+        label = self.vocabulary.label(entry.class_index)
+        item = self._read(entry.picture, {entry.class_index: label}, 0, seed)
+        return {**item, "candidates": torch.tensor([0, label])}
 
-    def __len__(self) -> int:
-        """Return the number of pictures."""
-        return len(self.pictures)
 
-    def __getitem__(self, key: Key) -> dict[str, Tensor]:
-        """Return the item of an index, or of (epoch, index)."""
-        epoch, index = split_key(key)
-        seed = (self.seed, epoch, index)
-        return self._item(self.pictures[index], self.targets, IGNORE_INDEX, seed)
+class SeenVocabularyData(ZeroShotData):
+    """All seen classes at once: a picture, and every label of the vocabulary.
+
+    Pixels of held-out classes are ignored, as they are no background of this label set.
+    """
+
+    def item(self, entry: Entry, seed: tuple[int, int, int]) -> dict[str, Tensor]:
+        """See `ZeroShotData`."""
+        labels = {kind: self.vocabulary.label(kind) for kind in self.vocabulary.classes}
+        return self._read(entry.picture, labels, IGNORE_INDEX, seed)

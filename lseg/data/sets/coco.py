@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from lseg.data.base.folder import BACKGROUND, AnnotatedFolder, published_root
 from lseg.data.base.images import load_mask
-from lseg.data.base.sources import BACKGROUND, Part
 from lseg.data.sets.class_names import COCO
-from lseg.data.sets.coco_instances import Instances
+from lseg.data.sets.coco_instances import CocoInstances
 from lseg.errors import DataError
 
-_FOLDERS = {Part.TRAIN: "train2014", Part.TEST: "val2014"}
 _VOID = 255
 
 
-class CocoTree:
-    """`COCO2014/{train,val}2014/*.jpg` with masks in `annotations`; see `Tree`.
+class CocoFolder(AnnotatedFolder):
+    """`COCO2014/{train,val}2014/*.jpg` with masks in `annotations`.
 
     A stem is `val2014/COCO_val2014_000000429717`. Where there is no folder of PNGs for a part, its
     masks are drawn from `annotations/instances_{train,val}2014.json`.
@@ -25,28 +25,30 @@ class CocoTree:
 
     name = "coco20i"
     classes = COCO
-    offset = 0
-    ignore = False
     layout = (
         "<root>/COCO2014/{train,val}2014/<name>.jpg, and "
         "<root>/COCO2014/annotations/{train,val}2014/<name>.png "
         "or <root>/COCO2014/annotations/instances_{train,val}2014.json"
     )
 
-    def __init__(self, root: Path) -> None:
-        """`root` is the folder COCO2014 or the one around it.
+    def __init__(self, root: Path, split: str = "val") -> None:
+        """Name the pictures.
+
+        Args:
+            root: The folder COCO2014 or the one around it.
+            split: `train` or `val`.
 
         Raises:
             DataError: If there are no annotations.
         """
-        self.root = root / "COCO2014" if (root / "COCO2014").is_dir() else root
+        self.root, self.split = published_root(root, "COCO2014"), split
         self.annotations = self.root / "annotations"
         if not self.annotations.is_dir():
             raise DataError(f"there is no folder {self.annotations}. Expected: {self.layout}")
-        self._instances: dict[str, Instances] = {}
+        self._instances: dict[str, CocoInstances] = {}
 
     def image_path(self, stem: str) -> Path:
-        """See `Tree`."""
+        """See `AnnotatedFolder`."""
         return self.root / f"{stem}.jpg"
 
     def mask_path(self, stem: str) -> Path:
@@ -56,7 +58,7 @@ class CocoTree:
             return self.annotations / f"{stem}.png"
         return self.annotations / f"instances_{folder}.json"
 
-    def mask(self, stem: str) -> np.ndarray:
+    def decode_mask(self, stem: str) -> np.ndarray:
         """In a PNG 0 is background, 1 to 80 are the classes in the order of their ids.
 
         Nothing is ignored in COCO-20i: 255 is background as well.
@@ -74,9 +76,14 @@ class CocoTree:
             )
         return np.where(values == 0, BACKGROUND, values - 1).astype(np.int16)
 
-    def stems(self, part: Part) -> list[str]:
-        """Test pictures are those of val2014 that have a mask, training pictures of train2014."""
-        folder = _FOLDERS[part]
+    @cached_property
+    def stems(self) -> list[str]:
+        """The pictures of the split that have a mask, sorted.
+
+        Raises:
+            DataError: If there are none.
+        """
+        folder = f"{self.split}2014"
         if self._has_pngs(folder):
             names = sorted(path.stem for path in (self.annotations / folder).glob("*.png"))
         else:
@@ -85,7 +92,7 @@ class CocoTree:
             raise DataError(f"no mask for {folder} in {self.annotations}. Expected: {self.layout}")
         return [f"{folder}/{name}" for name in names]
 
-    def instances(self, folder: str) -> Instances:
+    def instances(self, folder: str) -> CocoInstances:
         """The annotations of `train2014` or `val2014`, read once.
 
         Raises:
@@ -98,7 +105,7 @@ class CocoTree:
                     f"there are neither masks in {self.annotations / folder} nor a file {path}. "
                     f"Expected: {self.layout}"
                 )
-            self._instances[folder] = Instances(path)
+            self._instances[folder] = CocoInstances(path)
         return self._instances[folder]
 
     def _has_pngs(self, folder: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lseg.data.base.sources import BACKGROUND
+from lseg.data.base.folder import BACKGROUND
 from lseg.data.sets.class_names import COCO_IDS
 from lseg.errors import DataError
 
@@ -25,7 +25,7 @@ class _Picture(NamedTuple):
     instances: list[_Instance]
 
 
-class Instances:
+class CocoInstances:
     """The annotations of one instances file.
 
     Attributes:

@@ -8,15 +8,12 @@ a new combination of known attributes. Every picture is a function of (seed, epo
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from numpy.random import Generator, default_rng
+from numpy.random import Generator
 from PIL import Image, ImageDraw
-from torch.utils.data import Dataset
 
 from lseg.errors import ConfigError
 
@@ -114,6 +111,24 @@ def check_classes(classes: Sequence[str]) -> list[str]:
     if len(set(classes)) != len(classes):
         raise ConfigError(f"classes are named more than once in {list(classes)}")
     return list(classes)
+
+
+def check_series(length: int, size: int, seed: int) -> None:
+    """Check the numbers that describe a series of pictures.
+
+    Args:
+        length: Number of pictures.
+        size: Side of a picture in pixels.
+        seed: What distinguishes the series from others.
+
+    Raises:
+        ConfigError: If one is out of range.
+    """
+    if length < 1 or size < 32 or seed < 0:
+        raise ConfigError(
+            f"length must be 1 or more, size 32 or more, seed 0 or more, not {length=}, {size=}, "
+            f"{seed=}"
+        )
 
 
 class Drawing(NamedTuple):
@@ -242,61 +257,3 @@ def _place(
             break
     # Slices may end beyond the array, never begin before it.
     return rows, columns, (slice(max(-top, 0), size - top), slice(max(-left, 0), size - left))
-
-
-class ShapesDataset(Dataset[dict[str, torch.Tensor]]):
-    """Pictures of the shapes world with dense labels.
-
-    An item is `{"image": (3, size, size) uint8, "mask": (size, size) int64}`; the mask's values
-    index `labels`, which are the background's label, then the classes. A key is an index, or a
-    pair (epoch, index): the same pair always gives the same picture, another epoch another one.
-    """
-
-    ignore_index: int = 255  # left out of losses and metrics, as everywhere; never drawn here
-
-    def __init__(
-        self,
-        classes: Sequence[str],
-        length: int,
-        size: int = 128,
-        seed: int = 0,
-        background: str = "background",
-        max_objects: int = 5,
-    ) -> None:
-        """Describe the pictures.
-
-        Args:
-            classes: What may occur, names of `CLASSES`; also the order of the labels.
-            length: Pictures an epoch.
-            size: Side of a picture in pixels, 32 or more.
-            seed: Distinguishes series of pictures; 0 or more.
-            background: Label of all that is no object.
-            max_objects: Each picture has 1 to `max_objects` objects.
-
-        Raises:
-            ValueError: If a class is unknown or repeated, or a number is out of range.
-        """
-        self.classes = check_classes(classes)
-        if background in self.classes:
-            raise ConfigError(f"the background label {background!r} is one of the classes as well")
-        if length < 1 or size < 32 or seed < 0 or max_objects < 1:
-            raise ConfigError(
-                "length and max_objects must be 1 or more, size 32 or more, seed 0 or more, not "
-                f"{length=}, {max_objects=}, {size=}, {seed=}"
-            )
-        self.labels = [background, *self.classes]
-        self.length, self.size, self.seed, self.max_objects = length, size, seed, max_objects
-
-    def __len__(self) -> int:
-        """Return the number of pictures an epoch."""
-        return self.length
-
-    def __getitem__(self, key: int | tuple[int, int]) -> dict[str, torch.Tensor]:
-        """Draw the picture of (epoch, index); a bare index means epoch 0."""
-        epoch, index = key if isinstance(key, tuple) else (0, key)
-        index = operator.index(index)
-        if not 0 <= index < self.length:
-            raise IndexError(f"index {index} is not in 0 to {self.length - 1}")
-        rng = default_rng([self.seed, operator.index(epoch), index])
-        image, mask = draw(rng, self.size, self.classes, max_objects=self.max_objects)
-        return {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask).long()}

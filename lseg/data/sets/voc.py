@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from lseg.data.base.folder import BACKGROUND, IGNORE, AnnotatedFolder, published_root
 from lseg.data.base.images import load_mask
-from lseg.data.base.sources import BACKGROUND, IGNORE, Part
-from lseg.data.fewshot.splits import read_lines
+from lseg.data.base.text_files import read_lines
 from lseg.data.sets.class_names import PASCAL
 from lseg.errors import DataError
 
 _UNLABELLED = 255
 
 
-class VocTree:
-    """`VOC2012/JPEGImages/*.jpg` and `VOC2012/SegmentationClassAug/*.png`; see `Tree`."""
+class VocFolder(AnnotatedFolder):
+    """`VOC2012/JPEGImages/*.jpg` and `VOC2012/SegmentationClassAug/*.png`."""
 
     name = "pascal5i"
     classes = PASCAL
-    offset = 0
-    ignore = True
     layout = "<root>/VOC2012/JPEGImages/<name>.jpg, <root>/VOC2012/SegmentationClassAug/<name>.png"
 
-    def __init__(self, root: Path) -> None:
-        """`root` is the folder VOC2012 or the one around it.
+    def __init__(self, root: Path, split: str = "val") -> None:
+        """Name the pictures.
+
+        Args:
+            root: The folder VOC2012 or the one around it.
+            split: `val` for the pictures of ImageSets/Segmentation/val.txt (all of them where there
+                is no such file), `train` for the others.
 
         Raises:
             DataError: If the folders are not there.
         """
-        self.root = root / "VOC2012" if (root / "VOC2012").is_dir() else root
+        self.root, self.split = published_root(root, "VOC2012"), split
         for folder in ("JPEGImages", "SegmentationClassAug"):
             if not (self.root / folder).is_dir():
                 raise DataError(f"there is no folder {self.root / folder}. Expected: {self.layout}")
 
     def image_path(self, stem: str) -> Path:
-        """See `Tree`."""
+        """See `AnnotatedFolder`."""
         return self.root / "JPEGImages" / f"{stem}.jpg"
 
     def mask_path(self, stem: str) -> Path:
-        """See `Tree`."""
+        """See `AnnotatedFolder`."""
         return self.root / "SegmentationClassAug" / f"{stem}.png"
 
-    def mask(self, stem: str) -> np.ndarray:
+    def decode_mask(self, stem: str) -> np.ndarray:
         """In the file 0 is background, 1 to 20 are the classes, 255 is unlabelled."""
         values = load_mask(self.mask_path(stem)).astype(np.int16)
         unknown = (values > len(self.classes)) & (values != _UNLABELLED)
@@ -57,23 +61,25 @@ class VocTree:
         mask[values == _UNLABELLED] = IGNORE
         return mask
 
-    def stems(self, part: Part) -> list[str]:
-        """Test pictures are those of ImageSets/Segmentation/val.txt, the others train.
+    @cached_property
+    def stems(self) -> list[str]:
+        """The pictures of the split that have a mask, sorted.
 
-        Without that file every picture is a test picture.
+        Raises:
+            DataError: If there are none, or which are for training is not said.
         """
         masks = sorted(path.stem for path in (self.root / "SegmentationClassAug").glob("*.png"))
         if not masks:
             raise DataError(f"no mask in {self.root}. Expected: {self.layout}")
         listed = self.root / "ImageSets" / "Segmentation" / "val.txt"
         if not listed.is_file():
-            if part is Part.TEST:
+            if self.split == "val":
                 return masks
             raise DataError(
                 f"which pictures are for training? Give --splits, or put VOC's own list in {listed}"
             )
-        test = set(read_lines(listed))
-        chosen = [stem for stem in masks if (stem in test) == (part is Part.TEST)]
+        val = set(read_lines(listed, DataError))
+        chosen = [stem for stem in masks if (stem in val) == (self.split == "val")]
         if not chosen:
-            raise DataError(f"none of the masks in {self.root} is for {part.name} by {listed}")
+            raise DataError(f"none of the masks in {self.root} is for {self.split} by {listed}")
         return chosen

@@ -14,10 +14,12 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import LightningCLI
 from torch import Tensor
 
-from lseg.data.base.datamodule import PairsDataModule, SegmentationDataModule, ShapesDataModule
+from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.data.base.sampler import EpochSampler, ExactSampler
 from lseg.data.base.transforms import AugmentConfig
+from lseg.data.sets.pairs import PairsDataModule
 from lseg.data.sets.shapes import fold_classes, seen_classes
+from lseg.data.sets.shapes_data import ShapesDataModule
 from lseg.errors import ConfigError, DataError
 
 SMALL = AugmentConfig(crop=32, scale=(0.5, 2.0), color=0.2)
@@ -184,7 +186,7 @@ def test_lightning_cli_builds_it_from_yaml(
     config.write_text(
         f"""
 data:
-  class_path: lseg.data.base.datamodule.PairsDataModule
+  class_path: lseg.data.PairsDataModule
   init_args:
     root: {folder}
     augment: {{crop: 24, scale: [0.5, 1.5], fill: [1, 2, 3]}}

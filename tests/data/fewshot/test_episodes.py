@@ -7,10 +7,15 @@ import pytest
 from fewshot_trees import coco_tree, fss_tree, voc_tree, write_lines
 from torch.utils.data import DataLoader
 
-from lseg.data.base.sources import Folds, Part
 from lseg.data.fewshot.benchmarks import CocoBenchmark, FssBenchmark, PascalBenchmark
-from lseg.data.fewshot.episodes import Cyclic, Sweep, Uniform, draw_episodes
-from lseg.data.fewshot.queries import EpisodeData
+from lseg.data.fewshot.episode_data import EpisodeData
+from lseg.data.fewshot.episodes import (
+    CyclicEpisodes,
+    SweepEpisodes,
+    UniformEpisodes,
+    draw_episodes,
+)
+from lseg.data.fewshot.folds import Folds, Part
 from lseg.errors import ConfigError, DataError
 
 
@@ -67,8 +72,8 @@ def test_pascal_goes_round_its_list_a_thousand_times(pascal, tmp_path, legacy, s
         name, index = entries[number % len(entries)]
         names = [other for other, kind in entries if kind == index]
         wanted.append((name, index, supports_of(name, names, shots, legacy)))
-    assert drawn(*pascal, Cyclic(), shots) == wanted
-    assert drawn(*pascal, Cyclic(), shots, count=7) == wanted[:7]
+    assert drawn(*pascal, CyclicEpisodes(), shots) == wanted
+    assert drawn(*pascal, CyclicEpisodes(), shots, count=7) == wanted[:7]
 
 
 @pytest.mark.parametrize("shots", [0, 1, 5])
@@ -81,8 +86,8 @@ def test_coco_draws_class_then_picture_then_supports_from_one_stream(coco, tmp_p
         name = str(legacy(lists[index]))
         supports = supports_of(name, lists[index], shots, legacy)
         wanted.append((name[:-4], index, [support[:-4] for support in supports]))
-    assert drawn(*coco, Uniform(), shots) == wanted
-    assert drawn(*coco, Uniform(), shots, count=7) == wanted[:7]
+    assert drawn(*coco, UniformEpisodes(), shots) == wanted
+    assert drawn(*coco, UniformEpisodes(), shots, count=7) == wanted[:7]
 
 
 def test_the_full_permutation_matters():
@@ -93,7 +98,7 @@ def test_the_full_permutation_matters():
 
 
 def test_fss_asks_every_picture_once(fss):
-    episodes = drawn(*fss, Sweep())
+    episodes = drawn(*fss, SweepEpisodes())
     assert [query for query, *_ in episodes[:4]] == [f"ac_wall/{n}" for n in (1, 10, 2, 3)]
     assert len({query for query, *_ in episodes}) == len(episodes) == 30
     assert {number for _, number, _ in episodes} == {760, 761, 762}
@@ -101,7 +106,7 @@ def test_fss_asks_every_picture_once(fss):
 
 
 def test_one_shot_fss_has_picture_1_as_its_only_support(fss):
-    episodes = drawn(*fss, Sweep(), shots=1)
+    episodes = drawn(*fss, SweepEpisodes(), shots=1)
     assert len(episodes) == 27
     for query, _, supports in episodes:
         name, number = query.split("/")
@@ -119,7 +124,7 @@ def test_five_shot_fss_draws_numbers_1_to_10(fss, legacy):
                 lambda names: legacy(range(1, 11)),
             )  # fmt: skip
             wanted.append((query, supports))
-    found = drawn(*fss, Sweep(), shots=5)
+    found = drawn(*fss, SweepEpisodes(), shots=5)
     assert [(query, [s.split("/")[1] for s in supports]) for query, _, supports in found] == wanted
 
 
@@ -127,13 +132,17 @@ def test_fss_test_classes_are_numbered_760_to_999(tmp_path):
     names = [f"class_{number:03d}" for number in range(240)]
     fss_tree(tmp_path, names, pictures=2, size=(8, 8))
     benchmark = FssBenchmark(str(tmp_path), str(tmp_path / "splits"))
-    episodes = drawn(benchmark, 0, Sweep())
+    episodes = drawn(benchmark, 0, SweepEpisodes())
     assert len(episodes) == 480
     assert sorted({number for _, number, _ in episodes}) == list(range(760, 1000))
 
 
 def test_the_support_is_never_the_query_and_seeds_differ(pascal, coco, fss):
-    for benchmark, draw in ((pascal, Cyclic()), (coco, Uniform()), (fss, Sweep())):
+    for benchmark, draw in (
+        (pascal, CyclicEpisodes()),
+        (coco, UniformEpisodes()),
+        (fss, SweepEpisodes()),
+    ):
         first, again, other = (drawn(*benchmark, draw, 5, seed=seed) for seed in (0, 0, 1))
         assert all(query not in supports and len(supports) == 5 for query, _, supports in first)
         assert first == again != other
@@ -142,7 +151,7 @@ def test_the_support_is_never_the_query_and_seeds_differ(pascal, coco, fss):
 def test_any_number_of_workers_reads_the_same_episodes(coco):
     benchmark, fold = coco
     source = benchmark.open(fold, Part.TEST)
-    episodes = draw_episodes(Uniform(), source, benchmark.folds.held_out(fold), 1, 8)
+    episodes = draw_episodes(UniformEpisodes(), source, benchmark.folds.held_out(fold), 1, 8)
     data = EpisodeData(source, episodes, 32)
     batches = [
         [{key: np.asarray(value) for key, value in batch.items()} for batch in loader]
@@ -168,14 +177,14 @@ def test_folds_divide_the_classes():
 def test_impossible_draws_are_refused(pascal, tmp_path):
     benchmark, fold = pascal
     with pytest.raises(ConfigError, match="shots"):
-        drawn(benchmark, fold, Cyclic(), shots=-1)
+        drawn(benchmark, fold, CyclicEpisodes(), shots=-1)
     with pytest.raises(ConfigError, match="episodes"):
-        drawn(benchmark, fold, Cyclic(), count=0)
+        drawn(benchmark, fold, CyclicEpisodes(), count=0)
     source = benchmark.open(fold, Part.TEST)
     with pytest.raises(DataError, match="no class of this fold"):
-        draw_episodes(Cyclic(), source, benchmark.folds.held_out(0))
+        draw_episodes(CyclicEpisodes(), source, benchmark.folds.held_out(0))
     write_lines(tmp_path / "splits/pascal/val/fold1.txt", ["a__06", "b__07", "c__07"])
-    for draw in (Cyclic(), Uniform(), Sweep()):
+    for draw in (CyclicEpisodes(), UniformEpisodes(), SweepEpisodes()):
         with pytest.raises(DataError, match="bus has one picture"):
             drawn(benchmark, fold, draw, shots=2)
         assert len(drawn(benchmark, fold, draw, count=2)) == 2

@@ -4,7 +4,7 @@ import pickle
 import pytest
 from fewshot_trees import coco_tree, voc_tree
 
-from lseg.data.fewshot.splits import Line, read_coco, read_lines, read_pascal, read_pickle
+from lseg.data.fewshot.splits import Line, read_coco, read_fss, read_pascal, read_pickle
 from lseg.errors import DataError
 
 
@@ -108,7 +108,7 @@ def test_bad_pascal_lists_are_refused(tmp_path, content, words):
 
 
 def test_a_missing_list_names_the_layout(tmp_path):
-    for read in (read_lines, read_pickle):
+    for read in (read_fss, read_pickle):
         with pytest.raises(DataError, match="pascal/") as error:
             read(tmp_path / "none")
         assert str(tmp_path / "none") in str(error.value)

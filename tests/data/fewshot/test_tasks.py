@@ -2,13 +2,14 @@ import pytest
 import torch
 from data.random_source import RandomSource
 
-from lseg.data.base.sources import Entry
 from lseg.data.base.transforms import AugmentConfig, JointTransform
-from lseg.data.fewshot.queries import resize_mask
+from lseg.data.fewshot.episode_data import resize_mask
+from lseg.data.fewshot.sources import Entry
 from lseg.data.fewshot.tasks import (
     IGNORE_INDEX,
     BalancedClasses,
     EveryEntry,
+    EveryPicture,
     SeenVocabularyData,
     TwoWayData,
     Vocabulary,
@@ -38,26 +39,26 @@ def test_two_way_targets_are_the_asked_class_and_nothing_else(source):
     assert len(data) == 8 * 3
     for index, (picture, kind) in enumerate(source.entries):
         item = data[0, index]
-        truth = resize_mask(source.mask(picture), 40)
+        truth = resize_mask(source.read(picture).mask, 40)
         label = 1 + SEEN.index(kind)
         wanted = torch.where(truth == kind, label, 0).where(truth != -2, IGNORE_INDEX)
         assert torch.equal(item["mask"], wanted)
-        assert item["asked"].tolist() == [0, label]
+        assert item["candidates"].tolist() == [0, label]
         assert (wanted == IGNORE_INDEX).any()
 
 
 def test_vocabulary_targets_leave_held_out_pixels_out(source):
-    data = SeenVocabularyData(source, Vocabulary(source), source.entries, size=40)
+    data = SeenVocabularyData(source, Vocabulary(source), EveryPicture(source.entries), size=40)
     assert len(data) == 8
     for index in range(8):
         item = data[index]
-        truth = resize_mask(source.mask(index), 40)
+        truth = resize_mask(source.read(index).mask, 40)
         table = {-2: IGNORE_INDEX, -1: 0, 0: 1, 2: 2, 5: 3}
         wanted = torch.tensor(
             [table.get(value, IGNORE_INDEX) for value in truth.flatten().tolist()]
         )
         assert torch.equal(item["mask"], wanted.view(40, 40))
-        assert "asked" not in item
+        assert "candidates" not in item
 
 
 def test_image_and_mask_are_transformed_alike(source):
@@ -68,11 +69,17 @@ def test_image_and_mask_are_transformed_alike(source):
     assert torch.equal(first["mask"], again["mask"])
     assert not torch.equal(first["image"], data[2, 5]["image"])
     kind = source.entries[5].class_index
-    inside = first["mask"] == first["asked"][1]
+    inside = first["mask"] == first["candidates"][1]
     assert inside.any()
     # stripes are blurred at their borders; inside, the red channel tells the class
     near = (first["image"][0].int() - (kind + 2) * 20).abs() <= 10
     assert near[inside].float().mean() > 0.7
+
+
+def test_every_picture_is_read_once():
+    entries = [Entry(4, 1), Entry(2, 0), Entry(4, 3), Entry(2, 0), Entry(3, 2)]
+    sampling = EveryPicture(entries)
+    assert [sampling(7, index) for index in range(len(sampling))] == [(2, 0), (3, 2), (4, 1)]
 
 
 def test_balanced_draws_take_classes_as_often_as_each_other():

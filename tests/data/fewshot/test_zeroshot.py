@@ -2,10 +2,10 @@ import pytest
 import torch
 from data.random_source import RandomBenchmark, RandomSource
 
+from lseg.data.fewshot.shapes_benchmark import SHAPES_FOLDS, ShapesBenchmark
 from lseg.data.fewshot.tasks import IGNORE_INDEX
 from lseg.data.fewshot.zeroshot import ZeroShotDataModule
 from lseg.data.sets.shapes import CLASSES
-from lseg.data.sets.shapes_source import SHAPES_FOLDS, ShapesBenchmark
 from lseg.errors import ConfigError
 
 
@@ -43,8 +43,8 @@ def test_shapes_training_never_shows_or_asks_a_held_out_class(fold):
     assert len(data.labels) > 15
     assert not set(held) & set(data.labels)
     for batch in data.train_dataloader():
-        assert (batch["asked"][:, 1] > 0).all()
-        asked = batch["asked"][:, 1, None, None]
+        assert (batch["candidates"][:, 1] > 0).all()
+        asked = batch["candidates"][:, 1, None, None]
         assert ((batch["mask"] == 0) | (batch["mask"] == asked)).all()
 
 
@@ -79,7 +79,7 @@ def test_a_benchmark_of_one_fold_sets_pictures_aside():
 
 def test_validation_takes_its_items_evenly_from_the_list():
     (data,) = module(val_items=5, validate="unseen").make_val_sets().values()
-    pictures = [data.draws(0, index).picture for index in range(len(data))]
+    pictures = [data.sampling(0, index).picture for index in range(len(data))]
     assert len(pictures) == 5
     assert pictures[0] == 0
     assert pictures[-1] >= 6
@@ -87,9 +87,9 @@ def test_validation_takes_its_items_evenly_from_the_list():
 
 def test_batches_hold_what_each_picture_is_asked_for():
     batch = next(iter(module().train_dataloader()))
-    assert batch["asked"].shape == (4, 2)
-    assert torch.equal(batch["asked"][:, 0], torch.zeros(4).long())
-    assert (batch["asked"][:, 1] > 0).all()
+    assert batch["candidates"].shape == (4, 2)
+    assert torch.equal(batch["candidates"][:, 0], torch.zeros(4).long())
+    assert (batch["candidates"][:, 1] > 0).all()
 
 
 def test_numbers_out_of_range_are_refused():

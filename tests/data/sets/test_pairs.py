@@ -1,4 +1,4 @@
-"""Reading pictures and masks, and data sets of listed pairs."""
+"""Data sets of listed pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from lseg.data.base.images import list_images, load_image, load_mask
 from lseg.data.sets.pairs import PairsDataset, find_problems
 from lseg.errors import DataError, ImageError
 from lseg.paths import resolve_data_path
@@ -74,7 +73,7 @@ def test_prompts_become_labels(folder: Path) -> None:
 
 def test_tab_separates_names_with_spaces(folder: Path) -> None:
     (folder / "tab.txt").write_text("not there.png\tno mask.png\n")
-    pair = PairsDataset(folder, "tab").pairs[0]
+    (pair,) = PairsDataset(folder, "tab").folder.pairs.values()
     assert (pair.image, pair.mask) == (folder / "not there.png", folder / "no mask.png")
 
 
@@ -84,7 +83,7 @@ def test_relative_root_is_looked_up_under_lseg_data(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.chdir(elsewhere)
     monkeypatch.setenv("LSEG_DATA", str(folder.parent))
-    assert PairsDataset(folder.name, "train").root == folder
+    assert PairsDataset(folder.name, "train").folder.root == folder
     assert resolve_data_path("none") == folder.parent / "none"
     (elsewhere / "here").mkdir()
     assert resolve_data_path("here") == Path("here")
@@ -103,7 +102,7 @@ def _save_mask(folder: Path, mask: np.ndarray) -> None:
         (
             lambda f: _save_mask(f, np.zeros((40, 30), np.uint8)),
             DataError,
-            ["a.png is 40x30", "a_mask.png is 30x40"],
+            ["a.png: image 40x30, mask 30x40 pixels", "a_mask.png must agree"],
         ),
         (
             lambda f: _save_mask(f, np.array([0, 3, 7, 255], np.uint8).repeat(300).reshape(30, 40)),
@@ -184,95 +183,6 @@ def test_ignored_last_class_is_no_label(folder: Path) -> None:
         PairsDataset(folder, "train", ignore_index=1)
 
 
-# --- images ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("image", "expected"),
-    [
-        (Image.new("L", (2, 2), 100), (100, 100, 100)),
-        (Image.new("1", (2, 2), 1), (255, 255, 255)),
-        (Image.new("RGBA", (2, 2), (9, 9, 9, 0)), (255, 255, 255)),
-        (Image.new("RGBA", (2, 2), (9, 8, 7, 255)), (9, 8, 7)),
-        (Image.new("LA", (2, 2), (50, 255)), (50, 50, 50)),
-        (Image.new("RGB", (2, 2), (1, 2, 3)).quantize(4), (1, 2, 3)),
-        (Image.fromarray(np.full((2, 2), 65535, np.uint16)), (255, 255, 255)),
-        (Image.fromarray(np.full((2, 2), 30000, np.uint16)), (117, 117, 117)),
-        (np.full((2, 2, 3), (4, 5, 6), np.uint8), (4, 5, 6)),
-    ],
-)
-def test_every_kind_of_picture_becomes_rgb(
-    tmp_path: Path, image: Image.Image | np.ndarray, expected: tuple[int, int, int]
-) -> None:
-    loaded = load_image(image)
-    assert (loaded.mode, loaded.getpixel((1, 1))) == ("RGB", expected)
-    if isinstance(image, Image.Image):
-        image.save(tmp_path / "image.png")
-        assert load_image(tmp_path / "image.png").getpixel((1, 1)) == expected
-
-
-def test_exif_rotation_is_honoured(tmp_path: Path) -> None:
-    image = Image.new("RGB", (8, 4), "red")
-    exif = image.getexif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
-    image.save(tmp_path / "turned.png", exif=exif)
-    assert load_image(str(tmp_path / "turned.png")).size == (4, 8)
-    assert load_image(Image.open(tmp_path / "turned.png")).size == (4, 8)
-
-
-def test_truncated_pil_image_is_refused(tmp_path: Path) -> None:
-    """Pillow opens it without a word, as only the header is read then."""
-    path = tmp_path / "image.jpg"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(path)
-    path.write_bytes(path.read_bytes()[:-900])
-    with pytest.raises(ImageError, match="the picture cannot be decoded"):
-        load_image(Image.open(path))
-
-
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        (Image.new("RGB", (0, 4)), "is empty: 0x4"),
-        ("nowhere.jpg", "there is no image file nowhere.jpg"),
-        (Path(), "is a folder"),
-        (Path(__file__), "cannot be read as an image"),
-        (np.zeros((3, 8, 8), np.uint8), r"shape \(3, 8, 8\).*transpose"),
-        (np.zeros((8, 8), np.uint8), r"shape \(8, 8\)"),
-        (np.zeros((0, 8, 3), np.uint8), r"shape \(0, 8, 3\)"),
-        (np.zeros((8, 8, 3)), "float64.*255"),
-        (Image.new("F", (2, 2)), "float values"),
-        (None, "NoneType is no picture"),
-    ],
-)
-def test_bad_pictures_say_what_is_wrong(source: object, said: str) -> None:
-    with pytest.raises(ImageError, match=said) as caught:
-        load_image(source)  # type: ignore[arg-type]
-    assert "\n" not in str(caught.value)
-
-
-def test_mask_keeps_palette_indices(tmp_path: Path) -> None:
-    indices = np.array([[0, 1], [2, 255]], np.uint8)
-    mask = Image.fromarray(indices).convert("P")
-    mask.putpalette([255, 0, 0, 0, 255, 0, 9, 9, 9] + [7] * 759)
-    mask.save(tmp_path / "mask.png")
-    assert Image.open(tmp_path / "mask.png").mode == "P"
-    assert np.array_equal(load_mask(tmp_path / "mask.png"), indices)
-
-
-def test_list_images(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    for name in ("b.jpg", "a.PNG", "notes.txt", "[1].png", "sub/c.png"):
-        (tmp_path / name).touch()
-    names = [p.name for p in list_images([tmp_path, tmp_path / "b.jpg"])]
-    assert names == ["[1].png", "a.PNG", "b.jpg"]
-    assert list_images(str(tmp_path / "*.jpg")) == [tmp_path / "b.jpg"]
-    assert list_images(tmp_path / "[1].png") == [tmp_path / "[1].png"]
-    assert len(list_images(tmp_path / "**")) == 4
-    for nothing in ([], [tmp_path / "none.jpg"], [tmp_path / "*.bmp"]):
-        with pytest.raises(ImageError):
-            list_images(nothing)
-
-
 @pytest.mark.parametrize(
     ("name", "classes", "ignore"), [("coco_panoptic200", 133, 255), ("camvid11", 11, 11)]
 )
@@ -281,5 +191,19 @@ def test_real_folders(name: str, classes: int, ignore: int) -> None:
         pytest.skip(f"no {REAL / name}")
     dataset = PairsDataset(REAL / name, "val", ignore)
     assert len(dataset.labels) == classes
-    dataset.pairs = dataset.pairs[:5]
+    dataset.stems = dataset.stems[:5]
     assert find_problems(dataset) == []
+
+
+def test_a_picture_that_is_listed_twice_keeps_both_its_masks(folder: Path) -> None:
+    (folder / "twice.txt").write_text("a.png a_mask.png\na.png other.png\n")
+    _save_mask(folder, np.ones((30, 40), np.uint8))
+    Image.fromarray(np.zeros((30, 40), np.uint8)).save(folder / "other.png")
+    dataset = PairsDataset(folder, "twice")
+    assert [int(dataset[index]["mask"].unique()) for index in range(2)] == [1, 0]
+    assert dataset.names == ["a", "a"]
+
+
+def test_pixels_of_each_class_are_counted(folder: Path) -> None:
+    counts = PairsDataset(folder, "train").pixel_counts()
+    assert counts.tolist() == [3 * 30 * 20, 0, 3 * 25 * 20]

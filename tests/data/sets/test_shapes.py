@@ -15,11 +15,11 @@ from lseg.data.sets.shapes import (
     COLOURS,
     NUM_FOLDS,
     SHAPES,
-    ShapesDataset,
     draw,
     fold_classes,
     seen_classes,
 )
+from lseg.data.sets.shapes_data import ShapesDataset
 
 # Degrees on the colour circle; white has none and is told by its low saturation.
 HUES = {"red": 0.0, "yellow": 53.0, "green": 132.0, "blue": 227.0, "purple": 285.0}

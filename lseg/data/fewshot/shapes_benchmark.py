@@ -9,9 +9,17 @@ import numpy as np
 from numpy.random import default_rng
 from PIL import Image
 
-from lseg.data.base.sources import BACKGROUND, Entry, Folds, MaskSource, Part, classes_by_picture
-from lseg.data.sets.shapes import CLASSES, NUM_FOLDS, Drawing, draw, fold_classes, seen_classes
-from lseg.errors import ConfigError
+from lseg.data.base.folder import BACKGROUND, AnnotatedImage
+from lseg.data.fewshot.folds import Folds, Part
+from lseg.data.fewshot.sources import Entry, MaskSource, classes_by_picture
+from lseg.data.sets.shapes import (
+    CLASSES,
+    NUM_FOLDS,
+    check_series,
+    draw,
+    fold_classes,
+    seen_classes,
+)
 
 VISIBLE = 0.005
 """Share of a picture's pixels that a class needs to be asked for there."""
@@ -36,7 +44,6 @@ class ShapesSource:
     name = "shapes"
     classes = CLASSES
     offset = 0
-    ignore = False
 
     def __init__(
         self,
@@ -45,7 +52,7 @@ class ShapesSource:
         length: int = 1000,
         size: int = 128,
         seed: int = 0,
-        asked: Sequence[int] | None = None,
+        classes: Sequence[int] | None = None,
     ) -> None:
         """Describe the pictures.
 
@@ -55,23 +62,16 @@ class ShapesSource:
             length: Their number.
             size: Side of a picture in pixels, 32 or more.
             seed: Distinguishes series of pictures; 0 or more.
-            asked: Classes that entries may name; the seen ones in training, the held-out ones in
+            classes: Those that entries may name; the seen ones in training, the held-out ones in
                 tests by default.
 
         Raises:
             ConfigError: If a number is out of range.
         """
-        if length < 1 or size < 32 or seed < 0:
-            raise ConfigError(
-                f"length must be 1 or more, size 32 or more, seed 0 or more, not {length=}, "
-                f"{size=}, {seed=}"
-            )
-        test = part is Part.TEST
+        check_series(length, size, seed)
         self.part, self.length, self.size, self.seed = part, length, size, seed
-        self.drawn = list(CLASSES) if test else seen_classes(fold)
-        usual = SHAPES_FOLDS.held_out(fold) if test else SHAPES_FOLDS.seen(fold)
-        self.asked = frozenset(usual if asked is None else asked)
-        self._last: tuple[int, Drawing] | None = None
+        self.drawn = list(CLASSES) if part is Part.TEST else seen_classes(fold)
+        self.listed = frozenset(SHAPES_FOLDS.named(fold, part) if classes is None else classes)
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
@@ -80,7 +80,7 @@ class ShapesSource:
             Entry(index, kind)
             for index in range(self.length)
             for kind in self.visible(index)
-            if kind in self.asked
+            if kind in self.listed
         ]
 
     def __len__(self) -> int:
@@ -91,18 +91,21 @@ class ShapesSource:
         """Return the part and the number of a picture."""
         return f"{self.part.value}{self.seed}_{index:06d}"
 
-    def image(self, index: int) -> Image.Image:
-        """Draw a picture, RGB.
+    def read(self, index: int) -> AnnotatedImage:
+        """Draw a picture, RGB, and its mask, (size, size) int16: class indices, or `BACKGROUND`.
 
         Raises:
             IndexError: If there is no such picture.
         """
-        return Image.fromarray(np.ascontiguousarray(self._draw(index).image.transpose(1, 2, 0)))
-
-    def mask(self, index: int) -> np.ndarray:
-        """Return a mask, (size, size) int16: class indices, or `BACKGROUND`."""
+        if not 0 <= index < self.length:
+            raise IndexError(f"index {index} is not in 0 to {self.length - 1}")
+        rng = default_rng([self.seed, _PART_SEED[self.part], 0, index])
+        image, mask = draw(rng, self.size, self.drawn)
         numbers = [BACKGROUND, *(CLASSES.index(name) for name in self.drawn)]
-        return np.array(numbers, np.int16)[self._draw(index).mask]
+        return AnnotatedImage(
+            Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))),
+            np.array(numbers, np.int16)[mask],
+        )
 
     def present(self, index: int) -> tuple[int, ...]:
         """Return the classes that the entries name for a picture, in ascending order."""
@@ -110,22 +113,13 @@ class ShapesSource:
 
     def visible(self, index: int) -> list[int]:
         """Return the classes that cover at least `VISIBLE` of a picture, in ascending order."""
-        kinds, counts = np.unique(self.mask(index), return_counts=True)
+        kinds, counts = np.unique(self.read(index).mask, return_counts=True)
         least = VISIBLE * self.size**2
         return [int(kind) for kind in kinds[counts >= least] if kind != BACKGROUND]
 
     @cached_property
     def _present(self) -> dict[int, tuple[int, ...]]:
         return classes_by_picture(self.entries)
-
-    def _draw(self, index: int) -> Drawing:
-        if self._last is not None and self._last[0] == index:
-            return self._last[1]
-        if not 0 <= index < self.length:
-            raise IndexError(f"index {index} is not in 0 to {self.length - 1}")
-        rng = default_rng([self.seed, _PART_SEED[self.part], 0, index])
-        self._last = (index, draw(rng, self.size, self.drawn))
-        return self._last[1]
 
 
 class ShapesBenchmark:

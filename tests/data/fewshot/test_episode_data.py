@@ -5,10 +5,11 @@ from fewshot_trees import coco_tree, fss_tree, voc_tree
 from PIL import Image
 from torchvision import transforms
 
-from lseg.data.base.sources import BACKGROUND, IGNORE, Part
+from lseg.data.base.folder import BACKGROUND, IGNORE
 from lseg.data.fewshot.benchmarks import CocoBenchmark, FssBenchmark, PascalBenchmark
+from lseg.data.fewshot.episode_data import EpisodeData, resize_image, resize_mask
 from lseg.data.fewshot.episodes import Episode
-from lseg.data.fewshot.queries import EpisodeData, resize_image, resize_mask
+from lseg.data.fewshot.folds import Part
 
 
 def nearest(values, size):

@@ -13,14 +13,15 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as TF
 
-from lseg.data.base.sources import IGNORE, MaskSource
+from lseg.data.base.folder import IGNORE, AnnotatedImage
 from lseg.data.fewshot.episodes import Episode
+from lseg.data.fewshot.sources import MaskSource
 
 LEFT_OUT = 255
 """Mask value of pixels that do not count; 0 is background, 1 the class that is asked for."""
 
 
-class Query(TypedDict):
+class EpisodeTensors(TypedDict):
     """An episode with S supports, or a batch of B of them with a leading dimension.
 
     `image` is (3, s, s) uint8 and `mask` (s, s) uint8 of 0, 1 or `LEFT_OUT`; `supports` (S, 3, s,
@@ -35,7 +36,7 @@ class Query(TypedDict):
     number: int
 
 
-class EpisodeData(Dataset[Query]):
+class EpisodeData(Dataset[EpisodeTensors]):
     """The pictures and masks of episodes."""
 
     def __init__(self, source: MaskSource, episodes: Sequence[Episode], size: int = 480) -> None:
@@ -46,7 +47,7 @@ class EpisodeData(Dataset[Query]):
         """Return the number of episodes."""
         return len(self.episodes)
 
-    def __getitem__(self, index: int) -> Query:
+    def __getitem__(self, index: int) -> EpisodeTensors:
         """Read an episode.
 
         Raises:
@@ -58,7 +59,7 @@ class EpisodeData(Dataset[Query]):
         masks = torch.empty(len(episode.supports), self.size, self.size, dtype=torch.uint8)
         for number, picture in enumerate(episode.supports):
             supports[number], masks[number] = self._load(picture, episode.class_index)
-        return Query(
+        return EpisodeTensors(
             image=image,
             mask=mask,
             supports=supports,
@@ -68,9 +69,13 @@ class EpisodeData(Dataset[Query]):
         )
 
     def _load(self, picture: int, class_index: int) -> tuple[Tensor, Tensor]:
-        image = resize_image(self.source.image(picture), self.size)
-        mask = resize_mask(self.source.mask(picture), self.size)
-        return image, binary_mask(mask, class_index, self.source.ignore)
+        image, mask = resize(self.source.read(picture), self.size)
+        return image, binary_mask(mask, class_index)
+
+
+def resize(picture: AnnotatedImage, size: int) -> tuple[Tensor, Tensor]:
+    """A picture, (3, size, size) uint8, and its mask, (size, size) int16."""
+    return resize_image(picture.image, size), resize_mask(picture.mask, size)
 
 
 def resize_image(image: Image.Image, size: int) -> Tensor:
@@ -86,9 +91,8 @@ def resize_mask(mask: np.ndarray, size: int) -> Tensor:
     return F.interpolate(values, (size, size), mode="nearest")[0, 0].to(torch.int16)
 
 
-def binary_mask(mask: Tensor, class_index: int, ignore: bool) -> Tensor:
-    """1 where the class is, `LEFT_OUT` where unlabelled pixels are ignored, else 0: uint8."""
+def binary_mask(mask: Tensor, class_index: int) -> Tensor:
+    """1 where the class is, `LEFT_OUT` where there is no label, else 0: uint8."""
     binary = (mask == class_index).to(torch.uint8)
-    if ignore:
-        binary[mask == IGNORE] = LEFT_OUT
+    binary[mask == IGNORE] = LEFT_OUT
     return binary

@@ -5,9 +5,9 @@ import torch
 from pytorch_lightning import Trainer
 from torch.nn import functional as F
 
+from lseg.data.fewshot.shapes_benchmark import ShapesBenchmark
 from lseg.data.fewshot.zeroshot import ZeroShotDataModule
-from lseg.data.sets.shapes_source import ShapesBenchmark
-from lseg.training.asked import asked_labels, asked_rows, asked_text
+from lseg.training.candidates import candidate_labels, candidate_rows, candidate_text
 from lseg.training.module import LSegModule
 from lseg.training.optim import OptimConfig
 
@@ -30,21 +30,21 @@ def zeroshot():
 
 
 def test_rows_and_labels_are_inverses_and_labels_not_asked_for_are_ignored():
-    batch = {"asked": torch.tensor([[0, 7], [0, 3]])}
+    batch = {"candidates": torch.tensor([[0, 7], [0, 3]])}
     mask = torch.tensor([[[0, 7], [3, IGNORED]], [[3, 0], [7, 3]]])
-    rows = asked_rows(mask, batch, IGNORED)
+    rows = candidate_rows(mask, batch, IGNORED)
     assert rows.tolist() == [[[0, 1], [IGNORED, IGNORED]], [[1, 0], [IGNORED, 1]]]
     predicted = torch.tensor([[[0, 1], [1, 0]], [[1, 0], [0, 1]]])
-    assert asked_labels(predicted, batch).tolist() == [[[0, 7], [7, 0]], [[3, 0], [0, 3]]]
+    assert candidate_labels(predicted, batch).tolist() == [[[0, 7], [7, 0]], [[3, 0], [0, 3]]]
     text = torch.randn(9, 5)
-    assert torch.equal(asked_text(text, batch), torch.stack([text[[0, 7]], text[[0, 3]]]))
+    assert torch.equal(candidate_text(text, batch), torch.stack([text[[0, 7]], text[[0, 3]]]))
 
 
 def test_without_asked_everything_stays_as_it_is():
     mask, text = torch.randint(0, 9, (2, 4, 4)), torch.randn(9, 5)
-    assert asked_rows(mask, {}, IGNORED) is mask
-    assert asked_labels(mask, {}) is mask
-    assert asked_text(text, {}) is text
+    assert candidate_rows(mask, {}, IGNORED) is mask
+    assert candidate_labels(mask, {}) is mask
+    assert candidate_text(text, {}) is text
 
 
 @pytest.mark.parametrize("loss_stride", [1, 4])

@@ -3,77 +3,21 @@ import shutil
 
 import numpy as np
 import pytest
-from fewshot_trees import coco_json_tree, coco_tree, fss_tree, save_jpeg, save_png, voc_tree
-from PIL import Image
+from fewshot_trees import coco_json_tree, fss_tree, save_jpeg, save_png, voc_tree
 
-from lseg.data.base.sources import BACKGROUND, IGNORE, Part
 from lseg.data.fewshot.benchmarks import (
     CocoBenchmark,
     FssBenchmark,
     PairsBenchmark,
     PascalBenchmark,
 )
-from lseg.data.sets.class_names import COCO, COCO_IDS, PASCAL, natural_name
-from lseg.data.sets.coco import CocoTree
-from lseg.data.sets.fss import FssTree
-from lseg.data.sets.voc import VocTree
+from lseg.data.fewshot.episode_data import EpisodeData
+from lseg.data.fewshot.episodes import Episode
+from lseg.data.fewshot.folds import Part
+from lseg.data.fewshot.lists import BenchmarkFolders, fss_folder
+from lseg.data.fewshot.tasks import EveryEntry, SeenVocabularyData, TwoWayData, Vocabulary
+from lseg.data.sets.voc import VocFolder
 from lseg.errors import ConfigError, DataError
-
-
-def test_there_are_20_and_80_classes_in_the_originals_spelling():
-    assert (len(PASCAL), len(COCO), len(COCO_IDS)) == (20, 80, 80)
-    assert (len(set(PASCAL)), len(set(COCO))) == (20, 80)
-    assert set(PASCAL) <= set(COCO)
-    assert dict(zip(COCO_IDS, COCO, strict=True))[90] == "toothbrush"
-    assert dict(zip(COCO_IDS, COCO, strict=True))[18] == "dog"
-    assert natural_name("pottedplant") == "potted plant"
-    assert natural_name("abe's_flyingfish") == "abe's flyingfish"
-
-
-def test_voc_masks(tmp_path):
-    tree = VocTree(voc_tree(tmp_path))
-    for stem in tree.stems(Part.TEST):
-        stored = np.array(Image.open(tmp_path / "VOC2012/SegmentationClassAug" / f"{stem}.png"))
-        mask = tree.mask(stem)
-        assert mask.dtype == np.int16
-        assert (mask == BACKGROUND).sum() == (stored == 0).sum() > 0
-        assert (mask == IGNORE).sum() == (stored == 255).sum() > 0
-        for index in range(20):
-            assert np.array_equal(mask == index, stored == index + 1)
-    save_png(np.full((8, 8), 21, np.uint8), tree.mask_path("odd"))
-    with pytest.raises(DataError, match="21"):
-        tree.mask("odd")
-
-
-def test_coco_masks_ignore_nothing(tmp_path):
-    tree = CocoTree(coco_tree(tmp_path))
-    for stem in tree.stems(Part.TEST):
-        stored = np.array(Image.open(tmp_path / "COCO2014/annotations" / f"{stem}.png"))
-        mask = tree.mask(stem)
-        assert np.array_equal(mask == BACKGROUND, (stored == 0) | (stored == 255))
-        assert mask.min() == BACKGROUND
-        assert np.array_equal(mask[mask >= 0], stored[(stored > 0) & (stored < 255)] - 1)
-    save_png(np.full((8, 8), 81, np.uint8), tree.mask_path("val2014/odd"))
-    with pytest.raises(DataError, match="81"):
-        tree.mask("val2014/odd")
-
-
-def test_coco_masks_from_the_instances_file(tmp_path):
-    tree = CocoTree(coco_json_tree(tmp_path))
-    assert tree.stems(Part.TEST) == ["val2014/a", "val2014/b"]
-    wanted = np.full((40, 60), BACKGROUND)
-    wanted[5:35, 10:50] = COCO.index("person")
-    wanted[10:20, 20:30] = COCO.index("dog")  # the smaller one, though it comes first
-    assert np.array_equal(tree.mask("val2014/a"), wanted)
-    crowd = np.full((40, 60), BACKGROUND)
-    crowd[:, 10:20] = COCO.index("car")
-    assert np.array_equal(tree.mask("val2014/b"), crowd)
-    source = CocoBenchmark(str(tmp_path)).open(0, Part.TEST)
-    assert [(source.stem(p), source.classes[c]) for p, c in source.entries] == [
-        ("val2014/a", "person"), ("val2014/a", "dog")
-    ]  # fmt: skip
-    assert source.present(0) == (0, 16)
-    assert source.image(0).size == (60, 40)
 
 
 @pytest.mark.parametrize(
@@ -94,22 +38,12 @@ def test_a_wrong_instances_file_is_refused(tmp_path, change):
         CocoBenchmark(str(tmp_path)).open(0, Part.TEST)
 
 
-def test_fss_masks_begin_at_128(tmp_path):
-    fss_tree(tmp_path)
-    tree = FssTree(tmp_path, Part.TEST, tmp_path / "splits")
-    assert tree.classes == ("ac_wall", "melon", "zebra_fish")
-    assert tree.offset == 760
-    stored = np.array(Image.open(tmp_path / "FSS-1000/melon/3.png"))[..., 0]
-    assert set(np.unique(stored)) == {0, 127, 128, 255}
-    assert np.array_equal(tree.mask("melon/3"), np.where(stored >= 128, 1, BACKGROUND))
-    assert tree.stems(Part.TEST)[:3] == ["ac_wall/1", "ac_wall/10", "ac_wall/2"]
-
-
 def test_without_lists_sorted_fss_folders_are_divided_52_24_24(tmp_path):
     names = [f"class_{number:02d}" for number in range(25)]
     fss_tree(tmp_path, names, pictures=1, size=(8, 8))
-    assert FssTree(tmp_path, Part.TRAIN).classes == tuple(names[:13])
-    assert FssTree(tmp_path, Part.TEST).classes == tuple(names[-6:])
+    folders = BenchmarkFolders(tmp_path, None)
+    assert fss_folder(folders, Part.TRAIN).classes == tuple(names[:13])
+    assert fss_folder(folders, Part.TEST).classes == tuple(names[-6:])
 
 
 def test_derived_lists_name_what_covers_a_thousandth_and_are_cached(tmp_path, monkeypatch):
@@ -123,7 +57,7 @@ def test_derived_lists_name_what_covers_a_thousandth_and_are_cached(tmp_path, mo
     assert found[-1] == ("a", 6)  # ten pixels of 10,000, nine are too few
     assert found == sorted(found)
     assert {c for _, c in found} == {5, 6, 7, 8, 9}
-    monkeypatch.setattr(VocTree, "mask", lambda self, stem: pytest.fail("read again"))
+    monkeypatch.setattr(VocFolder, "mask", lambda self, stem: pytest.fail("read again"))
     again = PascalBenchmark(str(tmp_path)).open(1, Part.TEST)
     assert again.entries == source.entries
     PascalBenchmark(str(tmp_path)).open(3, Part.TEST)  # from the same reading
@@ -168,6 +102,36 @@ def test_pairs_folds_are_interleaved(tmp_path):
     assert [c for _, c in benchmark.open(1, Part.TEST).entries] == [1, 5]
 
 
+@pytest.mark.parametrize("task", [TwoWayData, SeenVocabularyData, None])
+def test_a_mask_of_another_size_is_refused_by_every_task(tmp_path, task):
+    voc_tree(tmp_path)
+    source = PascalBenchmark(str(tmp_path), str(tmp_path / "splits")).open(1, Part.TEST)
+    picture, kind = source.entries[0]
+    save_png(np.full((30, 40), kind + 1, np.uint8), source.folder.mask_path(source.stem(picture)))
+    if task is None:
+        data = EpisodeData(source, [Episode(picture, kind)], 32)
+    else:
+        data = task(source, Vocabulary(source), EveryEntry(source.entries), 32)
+    with pytest.raises(DataError, match=r"mask 40x30 pixels .* must agree"):
+        data[0]
+
+
+def test_a_pairs_list_may_name_pictures_outside_its_folder(tmp_path):
+    """As absolute paths; and one that lacks its mask is named."""
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    folder.mkdir()
+    save_png(np.ones((20, 20), np.uint8), elsewhere / "m.png")
+    save_jpeg(np.zeros((20, 20, 3), np.uint8), elsewhere / "i.jpg")
+    (folder / "classes.txt").write_text("a\nb\n")
+    (folder / "val.txt").write_text(f"{elsewhere}/i.jpg {elsewhere}/m.png\n")
+    source = PairsBenchmark(str(folder)).open(1, Part.TEST)
+    assert source.stem(0) == str(elsewhere / "i.jpg")
+    assert (source.read(0).mask == 1).all()
+    (elsewhere / "m.png").unlink()
+    with pytest.raises(DataError, match=r"m\.png, named in line 1 of .*val\.txt, does not exist"):
+        PairsBenchmark(str(folder)).open(1, Part.TEST)
+
+
 def test_missing_folders_pictures_and_folds_are_clear(tmp_path):
     for benchmark in (PascalBenchmark, CocoBenchmark, FssBenchmark):
         with pytest.raises(DataError, match="there is no folder"):
@@ -184,7 +148,7 @@ def test_missing_folders_pictures_and_folds_are_clear(tmp_path):
     source = PascalBenchmark(str(tmp_path), str(tmp_path / "splits")).open(1, Part.TEST)
     shutil.rmtree(tmp_path / "VOC2012/JPEGImages")
     with pytest.raises(DataError, match="JPEGImages"):
-        source.image(0)
+        source.read(0)
     fss_tree(tmp_path)
     shutil.rmtree(tmp_path / "FSS-1000/melon")
     with pytest.raises(DataError, match="'melon'"):

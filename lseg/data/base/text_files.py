@@ -1,0 +1,38 @@
+"""Reading the text files that lists, labels and prompts come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lseg.errors import LSegError
+
+
+def read_text(path: Path, error: type[LSegError], hint: str = "") -> str:
+    """Return what a UTF-8 file holds, without a byte-order mark.
+
+    Args:
+        path: The file.
+        error: What to raise.
+        hint: How the message goes on where there is no such file.
+
+    Raises:
+        LSegError: Of the type `error`, if the file is missing or is no UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as reason:
+        raise error(f"there is no file {path}{hint}") from reason
+    except (OSError, UnicodeDecodeError) as reason:
+        raise error(f"{path} cannot be read as UTF-8 text: {reason}") from reason
+
+
+def read_lines(path: Path, error: type[LSegError], hint: str = "") -> list[str]:
+    """Return the lines of a file, trimmed, without empty ones; the arguments are `read_text`'s.
+
+    Raises:
+        LSegError: As `read_text`, or if there is no line.
+    """
+    lines = [line.strip() for line in read_text(path, error, hint).splitlines()]
+    if not any(lines):
+        raise error(f"{path} is empty{hint}")
+    return [line for line in lines if line]
