@@ -2,6 +2,7 @@
 
 Bases are looked up beside the file that names them, and may have bases themselves. What comes
 later wins, the file's own values last: mappings are merged key by key, anything else is replaced.
+Where the later one names another class, the arguments of the earlier one go with it.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from lseg.training.renamed import renamed, renamed_argument
 Values = dict[str, Any]
 
 BASE = "base"
+CLASS, ARGUMENTS = "class_path", "init_args"
 _FLAGS = ("--config", "-c")
 
 
@@ -51,6 +53,8 @@ def read_config(file: Path) -> Values:
 def merge(first: Values, second: Values) -> Values:
     """The values of both, the second's where both have one."""
     merged = dict(first)
+    if CLASS in first and second.get(CLASS, first[CLASS]) != first[CLASS]:
+        merged.pop(ARGUMENTS, None)
     for key, value in second.items():
         old = merged.get(key)
         both = isinstance(old, dict) and isinstance(value, dict)

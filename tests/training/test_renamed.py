@@ -14,6 +14,7 @@ from lseg.data import (
     ShapesDataModule,
     ZeroShotDataModule,
 )
+from lseg.training.configs import read_config
 from lseg.training.renamed import FORMER_PATHS
 
 FORMER = "lseg.data.datamodule.ShapesDataModule"
@@ -93,6 +94,25 @@ def test_a_benchmark_may_be_named_by_its_former_path(build, start, tmp_path):
         f"--data.benchmark.root={tmp_path}",
     ).datamodule
     assert type(data.benchmark) is PascalBenchmark
+
+
+def test_another_class_takes_none_of_the_arguments_of_the_one_before(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "data: {class_path: lseg.data.ShapesDataModule, init_args: {fold: 1, size: 64}}\n"
+    )
+    (tmp_path / "b.yaml").write_text(
+        "base: a.yaml\ndata: {class_path: lseg.data.PairsDataModule, init_args: {root: x}}\n"
+    )
+    (tmp_path / "c.yaml").write_text(
+        f"base: a.yaml\ndata: {{class_path: {FORMER}, init_args: {{fold: 2}}}}\n"
+    )
+    (tmp_path / "d.yaml").write_text("data: {init_args: {fold: 3}}\n")
+    (tmp_path / "e.yaml").write_text("base: [d.yaml, c.yaml]\n")
+    assert read_config(tmp_path / "e.yaml")["data"]["init_args"] == {"fold": 2, "size": 64}
+    (tmp_path / "f.yaml").write_text(f"base: d.yaml\ndata: {{class_path: {FORMER}}}\n")
+    assert read_config(tmp_path / "f.yaml")["data"]["init_args"] == {"fold": 3}
+    assert read_config(tmp_path / "b.yaml")["data"]["init_args"] == {"root": "x"}
+    assert read_config(tmp_path / "c.yaml")["data"]["init_args"] == {"fold": 2, "size": 64}
 
 
 @pytest.mark.parametrize("prefix", ["data.init_args", "data"])
