@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import lseg
 from lseg.commands.suggestions import nearest
 from lseg.commands.table import COMMANDS, Command
-from lseg.errors import ConfigError, LSegError
+from lseg.errors import ConfigError, LSegError, shown
 
 TRAINING = {
     "fit": "Train a network (Lightning; --config FILE, --help for every option)",
@@ -39,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run_command(given)
     except LSegError as error:
         print(f"lseg: {_message(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:  # such as a full disk, or a name that is too long with its ending
+        if error.filename is None:
+            raise
+        print(f"lseg: {shown(str(error.filename))}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("lseg: interrupted", file=sys.stderr)

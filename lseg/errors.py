@@ -4,6 +4,16 @@ Every class derives from `ValueError`. A message says what was given, what is ac
 do next; the command line prints it without a traceback and exits with 2.
 """
 
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 72
+
+
+def shown(text: str) -> str:
+    """A text between quotes for a message, its middle left out where it is long."""
+    return _SHORT.repr(text)
+
 
 class LSegError(ValueError):
     """Base of all errors that a user can mend by giving something else."""

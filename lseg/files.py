@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,14 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from lseg.errors import CheckpointError
+from lseg.paths import user_path
+
+LONGEST_STEM = 200
+"""Bytes of a name that fit into a temporary one; file systems take 255 for the whole."""
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends without an error."""
-    path = Path(path)
+    """A temporary path beside `path` that takes its name when the block ends without an error.
+
+    Raises:
+        LSegError: If `path` can be none; see `user_path`.
+    """
+    path = user_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    stem = _fitting(path.stem)
+    partial = path.with_name(f".{stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
     try:
         yield partial
         partial.chmod(0o666 & ~_umask())  # some writers leave files that only their owner can read
@@ -30,10 +40,19 @@ def clear_partials(folder: Path, stems: Collection[str]) -> None:
     """Deletes what killed runs left of files with these stems; nobody else may be writing them."""
     if not folder.is_dir():
         return
+    fitting = {_fitting(stem) for stem in stems}
     for path in folder.iterdir():
         found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial(\..*)?", path.name)
-        if found and found[1] in stems:
+        if found and found[1] in fitting:
             path.unlink(missing_ok=True)
+
+
+def _fitting(stem: str) -> str:
+    """The stem, or a short one that stands for it."""
+    name = os.fsencode(stem)
+    if len(name) <= LONGEST_STEM:
+        return stem
+    return hashlib.sha256(name).hexdigest()[:32]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,21 +1,24 @@
 """Where results go; checked before any work is done, made when the first result is there."""
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lseg.errors import ImageError, LSegError
+from lseg.paths import user_path
 
 LABEL_MAP_SUFFIXES = (".png", ".overlay.png", ".json")
 """What follows a picture's stem in the names of its label map's files."""
 
 
 def output_folder(folder: Path) -> Path:
-    """The folder of `--out`.
+    """The folder of `--out`, `~` expanded.
 
     Raises:
         LSegError: If it cannot be made or written to.
     """
+    folder = user_path(folder)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise LSegError(f"--out {folder}: {existing} is a file, give another folder")
@@ -25,11 +28,12 @@ def output_folder(folder: Path) -> Path:
 
 
 def output_file(file: Path) -> Path:
-    """The file of `--out`.
+    """The file of `--out`, `~` expanded.
 
     Raises:
         LSegError: If it is a folder, or its folder cannot be made or written to.
     """
+    file = user_path(file)
     if file.is_dir():
         raise LSegError(f"--out {file} is a folder: give a file")
     output_folder(file.parent)
@@ -63,3 +67,13 @@ def unique_stems(images: Iterable[Path]) -> list[Path]:
             )
         stems[path.stem] = path
     return list(stems.values())
+
+
+def note_lone_label(labels: Sequence[str] | None) -> None:
+    """Says on standard error that a label without another to choose from is everywhere."""
+    if labels is not None and len(labels) == 1:
+        print(
+            f"lseg: {labels[0]!r} is the only label, so every pixel gets it: name a second one, "
+            "or other, for a choice",
+            file=sys.stderr,
+        )

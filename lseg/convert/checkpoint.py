@@ -4,7 +4,6 @@ import dataclasses
 import os
 import shutil
 import uuid
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +15,7 @@ from lseg.convert.keymap import Conversion, Source
 from lseg.convert.recognise import ConvertOptions, recognise
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import write_json
+from lseg.paths import user_path
 from lseg.store.folder import write_folder, write_text_folder
 from lseg.store.tensors import load_weights
 from lseg.text.tower import empty_text_tower
@@ -43,7 +43,8 @@ def convert(
         CheckpointError: If the source is of no known kind, truncated, or does not fit, naming the
             first offending key; or if the destination is taken, or cannot be written.
     """
-    source, destination = Path(source), Path(destination).absolute()
+    source = user_path(source, CheckpointError)
+    destination = user_path(destination, CheckpointError).absolute()
     if destination.exists() and (destination.is_file() or any(destination.iterdir())):
         raise CheckpointError(f"{destination} exists already: give another destination")
     options = options or ConvertOptions()

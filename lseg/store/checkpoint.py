@@ -1,10 +1,9 @@
 """Whatever a user calls a checkpoint: a folder, a file, a Hub id, or the embedded model."""
 
 import os
-from pathlib import Path
 
 from lseg.errors import CheckpointError
-from lseg.paths import ASSETS
+from lseg.paths import ASSETS, user_path
 from lseg.store.folder import ACCEPTED, StoredNetwork, read_folder
 from lseg.store.hub import download, is_hub_id
 from lseg.store.lightning import read_lightning
@@ -23,7 +22,7 @@ def read_checkpoint(source: str | os.PathLike[str], revision: str | None = None)
     Raises:
         CheckpointError: If there is nothing to load there, or it is of another kind or truncated.
     """
-    path = Path(source)
+    path = user_path(source, CheckpointError)
     embedded = EMBEDDED.get(str(source))
     if revision is not None and (embedded is not None or path.exists()):
         raise CheckpointError(f"{source} is no Hub id: a revision, {revision!r}, is for those")

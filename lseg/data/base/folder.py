@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lseg.data.base.images import load_image
 from lseg.errors import DataError
+from lseg.paths import is_file
 
 BACKGROUND = -1
 """Mask value of pixels that belong to no class of the set."""
@@ -120,7 +121,7 @@ class AnnotatedFolder(ABC):
         return AnnotatedImage(image, mask)
 
     def _existing(self, path: Path, stem: str) -> Path:
-        if not path.is_file():
+        if not is_file(path):
             raise DataError(
                 f"{path}, {self.listed(stem)}, does not exist.\nExpected: {self.layout}"
             )

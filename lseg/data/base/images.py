@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lseg.data.base.text_files import read_text
-from lseg.errors import ImageError
+from lseg.errors import ImageError, shown
+from lseg.paths import is_file, user_path
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Which files of a folder are taken for pictures."""
@@ -54,7 +55,7 @@ def load_image(
     if isinstance(source, Image.Image):
         return _to_rgb(turn(_decoded(source, "the picture")), "the picture")
     if isinstance(source, str | os.PathLike):
-        return _to_rgb(turn(_open(Path(source))), str(source))
+        return _to_rgb(turn(_open(user_path(source, ImageError))), str(source))
     raise ImageError(
         f"{type(source).__name__} is no picture: give a path, a PIL image, or an (H, W, 3) uint8 "
         "array in RGB order"
@@ -67,7 +68,7 @@ def load_mask(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: If the file is missing, unreadable, or not an 8-bit single-channel image.
     """
-    mask = _open(Path(path))
+    mask = _open(user_path(path, ImageError))
     if mask.mode not in ("L", "P"):
         raise ImageError(
             f"{path} is a mask in mode {mask.mode}; a mask must have one 8-bit channel (mode L or "
@@ -82,7 +83,7 @@ def load_grey(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: If the file is missing or unreadable.
     """
-    return np.array(_open(Path(path)).convert("L"))
+    return np.array(_open(user_path(path, ImageError)).convert("L"))
 
 
 def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -99,7 +100,7 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
         sources = [sources]
     found: set[Path] = set()
     for source in sources:
-        path = Path(source).expanduser()
+        path = user_path(source, ImageError)
         if path.is_file():  # before the pattern: "[1].jpg" may be a name
             found.update(_listed(path) if path.suffix.lower() == ".txt" else [path])
             continue
@@ -134,8 +135,8 @@ def _listed(path: Path) -> list[Path]:
     lines = read_text(path, ImageError).splitlines()
     pictures = [path.parent / line.strip() for line in lines if line.strip()]
     for number, picture in enumerate(pictures, start=1):
-        if not picture.is_file():
-            raise ImageError(f"{path}, picture {number}: there is no file {picture}")
+        if not is_file(picture):
+            raise ImageError(f"{path}, picture {number}: there is no file {shown(str(picture))}")
     return pictures
 
 

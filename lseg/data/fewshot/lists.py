@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from lseg.data.base.folder import AnnotatedFolder
 from lseg.data.fewshot.folds import Part
 from lseg.data.fewshot.splits import Line, read_fss
 from lseg.data.sets.fss import FssFolder
-from lseg.errors import DataError
+from lseg.errors import DataError, LSegError
 from lseg.files import write_json
-from lseg.paths import cache_dir, resolve_data_path
+from lseg.paths import cache_dir, is_file, resolve_data_path
 
 SMALLEST_SHARE = 0.001
 """Derived lists name a class for a picture if it covers at least this share of it."""
@@ -103,7 +104,7 @@ def derived_lines(
 def _class_shares(folder: AnnotatedFolder, progress: Any) -> dict[str, list[tuple[int, float]]]:
     """For every picture the classes of its mask with their shares of the pixels; cached."""
     cached = cache_dir() / "splits" / f"{folder.name}-{_fingerprint(folder)}.json"
-    if cached.is_file():
+    if is_file(cached):
         found: dict[str, list[tuple[int, float]]] = json.loads(cached.read_text("utf-8"))
         return found
     shares = {}
@@ -114,7 +115,8 @@ def _class_shares(folder: AnnotatedFolder, progress: Any) -> dict[str, list[tupl
             (int(value), float(count / mask.size))
             for value, count in zip(values, counts, strict=True)
         ]
-    write_json(cached, shares)
+    with suppress(OSError, LSegError):  # a cache that cannot be written only costs time
+        write_json(cached, shares)
     return shares
 
 

@@ -21,7 +21,7 @@ from lseg.data.base.labels import load_prompts, parse_labels
 from lseg.data.base.text_files import read_text
 from lseg.data.base.transforms import AugmentConfig, JointTransform
 from lseg.errors import DataError
-from lseg.paths import resolve_data_path
+from lseg.paths import is_file, resolve_data_path
 
 _LAYOUT = """
   <root>/classes.txt   one class a line; line i (from 0) names mask value i
@@ -262,7 +262,7 @@ def _split_line(root: Path, line: str, where: str) -> tuple[str, str]:
         return words[0], words[1]
     for gap in re.finditer(r"\s+", line):
         image, mask = line[: gap.start()], line[gap.end() :]
-        if (root / image).is_file() and (root / mask).is_file():
+        if is_file(root / image) and is_file(root / mask):
             return image, mask
     raise DataError(
         f"{where} is {line!r}, which names no image and mask that exist. Separate the two with a "

@@ -66,6 +66,14 @@ def test_derived_lists_name_what_covers_a_thousandth_and_are_cached(tmp_path, mo
         PascalBenchmark(str(tmp_path)).open(1, Part.TEST)
 
 
+@pytest.mark.parametrize("place", ["/dev/null/cache", "n" * 300])
+def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch, place):
+    voc_tree(tmp_path)
+    listed = PascalBenchmark(str(tmp_path)).open(1, Part.TEST).entries
+    monkeypatch.setenv("LSEG_CACHE", place)
+    assert PascalBenchmark(str(tmp_path)).open(1, Part.TEST).entries == listed
+
+
 def test_vocs_own_list_separates_training_from_test_pictures(tmp_path):
     voc_tree(tmp_path)
     with pytest.raises(DataError, match="ImageSets"):
