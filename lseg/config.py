@@ -49,8 +49,10 @@ class TextConfig:
         model: open_clip model name, `local-dir:FOLDER`, or `tiny` (the embedded CLIP).
         pretrained: open_clip tag or the path of a weight file; None where `model` implies it.
         table: A label-embedding table (`.safetensors`) that stands in for the encoder. Relative
-            paths are looked up under the environment variable LSEG_DATA, then here.
-        templates: Prompt templates; `{}` is the label. LSeg uses the bare name.
+            paths are looked up beside the file that holds them (a model folder's configuration),
+            under the environment variable LSEG_DATA, then here.
+        templates: Prompt templates; `{}` is the label, all other braces are text. LSeg uses the
+            bare name.
     """
 
     model: str = "ViT-B-32"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import lseg
-from lseg.data.base.labels import display_name
+from lseg.data.base.labels import display_name, display_names
 from lseg.files import whole_file
 from lseg.inference.segmentation import Segmentation
 from lseg.inference.sharding import Shard, wait_for_all
@@ -86,12 +86,9 @@ class InstancesFile:
         file.write("]}\n")
 
     def _categories(self) -> list[dict[str, Any]]:
-        names = [display_name(label) for label in self.labels]
-        if len(set(names)) < len(names):  # two classes may share their first synonym
-            names = self.labels
         return [
             {"id": index, "name": name, "supercategory": ""}
-            for index, name in enumerate(names, start=1)
+            for index, name in enumerate(display_names(self.labels), start=1)
             if name.lower() not in self.left_out
         ]
 

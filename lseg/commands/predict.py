@@ -13,6 +13,7 @@ from lseg.commands.model import inference_config, model_from
 from lseg.commands.options.predict import PredictOptions
 from lseg.commands.output import (
     LABEL_MAP_SUFFIXES,
+    note_lone_label,
     output_folder,
     refuse_overwriting,
     unique_stems,
@@ -38,6 +39,7 @@ def predict(options: PredictOptions) -> None:
     With `--format coco`, one COCO instances file for all of them instead.
     """
     labels = None if options.labels is None else parse_labels(options.labels)
+    note_lone_label(labels)
     images = unique_stems(list_images(options.images))
     out = output_folder(options.out)
     coco = options.format == "coco"

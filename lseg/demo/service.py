@@ -93,7 +93,12 @@ class Service:
             LabelError: If they cannot be used.
         """
         labels = read_labels(text, other, self.limits)
-        return self.segmenter.segment_encoded(picture, self.words.encode(labels), labels)
+        vectors = self.words.encode(labels)
+        if len(labels) == 1:
+            raise LabelError(
+                f"one label alone, {labels[0]!r}, would be everywhere: name a second one, or other"
+            )
+        return self.segmenter.segment_encoded(picture, vectors, labels)
 
     def ranking(self, picture: Picture, text: str, other: bool, x: int, y: int) -> Ranking:
         """The best labels of a pixel of the picture as shown, out of the text and the vocabulary.

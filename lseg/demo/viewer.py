@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from lseg.data.base.labels import display_name
+from lseg.data.base.labels import display_names
 from lseg.demo.service import Ranking
 from lseg.inference.segmenter import Segmentation
 from lseg.paths import ASSETS
@@ -42,8 +42,13 @@ def answer_message(segmentation: Segmentation, key: str) -> Message:
         picture=_source(segmentation.image, "JPEG"),
         map=_source(Image.fromarray(segmentation.label_map), "PNG"),
         labels=[
-            {"name": display_name(label), "color": colour, "share": share}
-            for (label, share), colour in zip(segmentation.shares.items(), colours, strict=True)
+            {"name": name, "color": colour, "share": share}
+            for name, share, colour in zip(
+                display_names(segmentation.labels),
+                segmentation.shares.values(),
+                colours,
+                strict=True,
+            )
         ],
     )
 
@@ -56,7 +61,8 @@ def heat_message(probability: np.ndarray, index: int) -> Message:
 
 def pixel_message(ranking: Ranking) -> Message:
     """The best labels of a pixel."""
-    labels = [(display_name(label), share) for label, share in ranking.labels]
+    names = display_names([label for label, _ in ranking.labels])
+    labels = [(name, share) for name, (_, share) in zip(names, ranking.labels, strict=True)]
     x, y = ranking.pixel
     return _message(pixel={"x": x, "y": y, "labels": labels, "vocabulary": ranking.vocabulary})
 

@@ -66,7 +66,7 @@ class Words:
     def __init__(self, model: LSeg, count: int) -> None:
         """Encodes the vocabulary; `count` is how many other prompts are remembered."""
         self.vocabulary = vocabulary(model)
-        self.vectors = model.encode_labels(self.vocabulary)
+        self.vectors = model.encode_labels(self.vocabulary, distinct=False)  # they are only ranked
         self._model = model
         self._prompts = RecentPrompts(model.text.source, count)
 

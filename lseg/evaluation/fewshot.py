@@ -13,6 +13,7 @@ from lseg.evaluation.areas import FewShotScores, episode_areas, scores_from_area
 from lseg.evaluation.prototypes import DEFAULT_CLUSTERS, DEFAULT_WEIGHT, label_vectors
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
+from lseg.text.distinct import refuse_equal
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def fold_areas(
         (N, 2, 2) int64 for the N classes of the benchmark; see `episode_areas`.
     """
     names = list(dict.fromkeys([config.background, *fold.labels]))  # a class may be "others" too
-    text = model.encode_labels(names)
+    text = model.encode_labels(names, distinct=False)  # a class is compared with no other class
+    for name, vector in zip(names[1:], text[1:], strict=True):
+        refuse_equal(torch.stack([text[0], vector]), [config.background, name])
     rows = {
         index: [0, names.index(label)]
         for index, label in zip(fold.classes, fold.labels, strict=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lseg.data.base.items import SegmentationData
-from lseg.data.base.labels import display_name
+from lseg.data.base.labels import display_names, refuse_repeated
 from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.inference.views import InferenceConfig, image_maps
 from lseg.models.lseg import LSeg
@@ -33,8 +33,14 @@ def evaluate(
         labels: What to ask for each mask index; the data set's own labels by default.
         workers: Processes that read pictures while the network computes.
         progress: Wraps the loader, such as `tqdm`.
+
+    Raises:
+        LabelError: If two classes are asked for by the same label, or by two that are one to the
+            text encoder: which of them a pixel gets would be chance.
     """
-    text = model.encode_labels(list(labels or data.labels))
+    asked = list(labels or data.labels)
+    refuse_repeated(asked, "the labels of the data set")
+    text = model.encode_labels(asked)
     metric = SegmentationMetric(len(text), data.ignore_index).to(model.device)
     loader: Iterable[dict[str, Tensor]] = DataLoader(
         data,  # type: ignore[arg-type]
@@ -51,14 +57,11 @@ def evaluate(
 
 def scores_to_json(scores: Scores, labels: Sequence[str]) -> dict[str, Any]:
     """Figures in percent; None where there is nothing to count, as for an absent class."""
-    names = [display_name(label) for label in labels]
-    if len(set(names)) < len(names):  # two classes may share their first synonym
-        names = list(labels)
     per_class = [_percent(iou) for iou in scores.iou.tolist()]
     return {
         "miou": _percent(scores.miou),
         "pixel_accuracy": _percent(scores.pixel_accuracy),
-        "per_class": dict(zip(names, per_class, strict=True)),
+        "per_class": dict(zip(display_names(labels), per_class, strict=True)),
     }
 
 

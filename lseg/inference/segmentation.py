@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lseg.data.base.labels import display_name
+from lseg.data.base.labels import display_names
 from lseg.files import whole_file, write_json
 from lseg.models.maps import Maps, Resized, whole
 from lseg.models.strips import strips, top_labels, top_strips
@@ -80,8 +80,8 @@ class Segmentation:
         """The picture under its label map, with a legend of the labels that occur."""
         colours = label_colours(self.labels)
         mixed = overlay(np.asarray(self.image), self.label_map, colours, opacity)
-        names = [display_name(label) for label in self.labels]
-        return with_legend(mixed, names, colours, np.unique(self.label_map).tolist())
+        shown = np.unique(self.label_map).tolist()
+        return with_legend(mixed, display_names(self.labels), colours, shown)
 
     def to_coco_rle(self) -> list[dict[str, Any]]:
         """One entry for each label that occurs: label, COCO run-length mask, box, area.

@@ -5,6 +5,7 @@ image ── trunk (DPT) ── project ── pixel embeddings ─┐
 labels ── frozen text encoder ── label vectors ──────┘
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from lseg.models.similarity import Comparison, PixelLogits, coarse_logits, compa
 from lseg.models.trunk import pad_to_multiple
 from lseg.store.folder import StoredNetwork
 from lseg.text.encoder import LabelEncoder
+from lseg.text.location import relative
 
 Labels = Sequence[str] | Tensor
 
@@ -49,8 +51,13 @@ class LSeg(Network):
     def from_stored(cls, checkpoint: StoredNetwork) -> Self:
         """As `Network.from_stored`; a text tower that came with the network encodes its labels."""
         model = super().from_stored(checkpoint)
-        model.text.tower = checkpoint.text_tower
+        model.text.tower, model.text.folder = checkpoint.text_tower, checkpoint.folder
         return model
+
+    def config_in(self, folder: Path) -> LSegConfig:
+        """As `Network.config_in`; a table beside the model is found from there."""
+        text = relative(self.config.text, folder, self.text.folder)
+        return dataclasses.replace(self.config, text=text)
 
     @property
     def text_tower(self) -> Path | None:
@@ -97,13 +104,17 @@ class LSeg(Network):
         half = self.trunk.stride / 2
         return math.ceil(height / half), math.ceil(width / half)
 
-    def encode_labels(self, labels: Sequence[str]) -> Tensor:
+    def encode_labels(self, labels: Sequence[str], distinct: bool = True) -> Tensor:
         """Unit vectors (N, C), float32, on the model's device; `a|b` is the mean of its synonyms.
 
+        Args:
+            labels: Free text.
+            distinct: Refuse different labels that are one and the same to the text encoder.
+
         Raises:
-            LabelError: If there are no labels, or a label table lacks one.
+            LabelError: If there are no labels, a label table lacks one, or two are one.
         """
-        return self.text.encode(labels, self.device)
+        return self.text.encode(labels, self.device, distinct)
 
     def embed(self, padded: Tensor) -> PixelEmbeddings:
         """Pixels on the patch grid (B, 3, H, W) to their embeddings, (B, C, H/2, W/2) if dense.

@@ -13,6 +13,7 @@ from lseg.config import NetworkConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import read_json
 from lseg.models.trunk import Trunk
+from lseg.paths import user_path
 from lseg.store.card import model_card
 from lseg.store.checkpoint import read_checkpoint
 from lseg.store.folder import StoredNetwork, write_folder
@@ -107,9 +108,17 @@ class Network(nn.Module):
             dtype: Type of the stored weights, such as `torch.float16` to halve the file; as they
                 are by default. Loading always gives float32.
         """
+        folder = user_path(folder)
+        self._write(folder, self.config_in(folder), dtype)
+
+    def config_in(self, folder: Path) -> NetworkConfig:
+        """The configuration as a file in `folder` tells it: relative paths start there."""
+        return self.config
+
+    def _write(self, folder: Path, config: NetworkConfig, dtype: torch.dtype | None) -> None:
         weights = {name: stored(value, dtype) for name, value in self.state_dict().items()}
         text = None if self.text_tower is None else read_tensors(self.text_tower)
-        write_folder(Path(folder), self.config, weights, text)
+        write_folder(folder, config, weights, text)
 
     def push_to_hub(
         self,
@@ -138,7 +147,7 @@ class Network(nn.Module):
         """
         values = figures if isinstance(figures, Mapping | None) else read_json(Path(figures))
         with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
+            self._write(Path(folder), self.config, None)  # no path from there leads anywhere
             card = model_card(self.config, hub_id, values, licence)
             (Path(folder) / "README.md").write_text(card, "utf-8")
             return upload(folder, hub_id, private, revision)

@@ -1,5 +1,6 @@
 """The native folder: `config.json`, `model.safetensors`, and a text tower that came with them."""
 
+import dataclasses
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lseg.config import NetworkConfig, TextConfig
-from lseg.errors import CheckpointError
+from lseg.config import LSegConfig, NetworkConfig, TextConfig
+from lseg.errors import CheckpointError, ConfigError
 from lseg.files import whole_file, write_json
 from lseg.store.tensors import read_tensors
+from lseg.text.location import located
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -35,6 +37,7 @@ class StoredNetwork:
         config: What `NetworkConfig.from_dict` takes.
         weights: State dict of the network.
         text_tower: File with the weights of a text tower that belongs to it.
+        folder: Of the file that `config` is from; its relative paths start there.
     """
 
     source: str
@@ -42,6 +45,7 @@ class StoredNetwork:
     config: dict[str, Any]
     weights: dict[str, Tensor]
     text_tower: Path | None = None
+    folder: Path | None = None
 
 
 def read_folder(folder: Path) -> StoredNetwork:
@@ -64,6 +68,7 @@ def read_folder(folder: Path) -> StoredNetwork:
         values,
         read_tensors(folder / WEIGHTS_FILE),
         tower if tower.is_file() else None,
+        folder,
     )
 
 
@@ -99,17 +104,33 @@ def write_text_folder(folder: Path, config: TextConfig, weights: dict[str, Tenso
 
 
 def read_text_config(folder: Path) -> TextConfig:
-    """The text encoder in a folder that `lseg convert` made from the weights of a CLIP.
+    """The text encoder of a folder: one that `lseg convert` made of a CLIP, or an LSeg's.
+
+    Its paths are as this process can open them.
 
     Raises:
-        CheckpointError: If the folder is none.
+        CheckpointError: If the folder has none.
     """
-    values = _read_config(folder, TEXT_FILE)
-    if values.get("architecture") != TEXT_ARCHITECTURE or not isinstance(values.get("model"), str):
+    tower = folder / TEXT_FILE
+    network = (folder / WEIGHTS_FILE).is_file()
+    values = _read_config(folder, WEIGHTS_FILE if network else TEXT_FILE)
+    kind = values.pop("architecture", None)
+    if kind == LSegConfig.architecture:
+        try:
+            text = LSegConfig.from_dict(values).text
+        except (ConfigError, TypeError) as error:
+            raise CheckpointError(
+                f"the configuration of {folder} is not usable: {error}"
+            ) from error
+        if tower.is_file() and text.table is None:
+            return dataclasses.replace(text, pretrained=str(tower))
+        return located(text, folder)
+    if kind != TEXT_ARCHITECTURE or not isinstance(values.get("model"), str):
         raise CheckpointError(
-            f"{folder} is no text encoder: expected what `lseg convert` makes of a CLIP"
+            f"{folder} has no text encoder: expected an LSeg's folder, or what `lseg convert` "
+            "makes of a CLIP"
         )
-    return TextConfig(values["model"], str(folder / TEXT_FILE))
+    return TextConfig(values["model"], str(tower))
 
 
 def _read_config(folder: Path, weights_file: str) -> dict[str, Any]:

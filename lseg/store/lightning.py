@@ -45,4 +45,6 @@ def read_lightning(path: Path) -> StoredNetwork:
         name.removeprefix(NETWORK_PREFIX): tensor
         for name, tensor in checkpoint["state_dict"].items()
     }
-    return StoredNetwork(str(path), LSegConfig.architecture, checkpoint[CONFIG_KEY], weights)
+    return StoredNetwork(
+        str(path), LSegConfig.architecture, checkpoint[CONFIG_KEY], weights, folder=path.parent
+    )

@@ -1,14 +1,16 @@
 """Label vectors on disk, one small file a prompt, so that a thousand labels are encoded once."""
 
 import hashlib
-import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lseg.errors import LSegError
+from lseg.files import whole_file
 from lseg.paths import cache_dir
 
 
@@ -35,14 +37,10 @@ class TextCache:
 
     def write(self, vectors: Mapping[str, Tensor]) -> None:
         """Keeps vectors (C,) for later."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError, SafetensorError, LSegError):  # the last for a name too long
             for prompt, vector in vectors.items():
-                partial = self.folder / f".{uuid.uuid4().hex}"
-                save_file({"vector": vector.contiguous()}, partial, metadata={"prompt": prompt})
-                partial.replace(self._file(prompt))
-        except OSError:
-            return
+                with whole_file(self._file(prompt)) as partial:
+                    save_file({"vector": vector.contiguous()}, partial, {"prompt": prompt})
 
     def _file(self, prompt: str) -> Path:
         return self.folder / f"{_digest(prompt)}.safetensors"

@@ -56,3 +56,11 @@ def has_custom_text(model: str) -> bool:
 
     config = open_clip.get_model_config(model) or {}
     return bool(config.get("custom_text"))
+
+
+def quick_gelu_twin(model: str) -> str | None:
+    """The open_clip name of the same architecture with OpenAI's activation, if it has one."""
+    import open_clip
+
+    twin = f"{model}-quickgelu"
+    return twin if twin in open_clip.list_models() else None

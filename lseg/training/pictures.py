@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from lseg.data.base.labels import display_name
+from lseg.data.base.labels import display_names
 from lseg.visualize import comparison, label_colours
 
 
@@ -44,7 +44,7 @@ class ValidationPictures(Callback):
                         image.permute(1, 2, 0).cpu().numpy(),
                         mask.cpu().numpy(),
                         prediction.cpu().numpy(),
-                        [display_name(label) for label in labels],
+                        display_names(labels),
                         label_colours(labels),
                     )
                 )

@@ -26,33 +26,6 @@ def table(tmp_path):
     return path, dict(zip(NAMES, F.normalize(vectors, dim=-1), strict=True))
 
 
-@pytest.fixture
-def clip_folder(tmp_path):
-    """A real open_clip model, 32 wide, one layer, in a folder of its own."""
-    torch.manual_seed(0)
-    config = {
-        "embed_dim": 32,
-        "vision_cfg": {
-            "image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16,
-        },
-        "text_cfg": {
-            "context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1,
-        },
-    }  # fmt: skip
-    folder = tmp_path / "clip"
-    folder.mkdir()
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
-    net = open_clip.model.CLIP(**config)
-    save_file(net.state_dict(), folder / "open_clip_model.safetensors")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("LSEG_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 class Counting:
     """A text source that remembers what it was asked for."""
 
@@ -154,6 +127,38 @@ def test_file_that_is_no_table_is_an_error_that_names_it(tmp_path, write):
         LabelTable(path)
 
 
+def save_table(path, names):
+    save_file({"embeddings": torch.eye(8)[: len(names)].contiguous()}, path, {
+        "labels": json.dumps(names)
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [["sky", "road", "sky"], ["caf\u00e9", "cafe\u0301"]])
+def test_a_table_that_has_a_name_twice_is_refused(tmp_path, names):
+    save_table(tmp_path / "twice.safetensors", names)
+    with pytest.raises(LabelError, match=rf"'{names[0]}' occurs more than once.*twice"):
+        LabelTable(tmp_path / "twice.safetensors")
+
+
+def test_names_of_a_table_are_found_in_any_spelling_of_the_same(tmp_path):
+    save_table(tmp_path / "t", ["cafe\u0301", "traffic  light"])
+    encoder = LabelEncoder(TextConfig(table=str(tmp_path / "t")), 8)
+    assert torch.equal(encoder.encode(["caf\u00e9", "traffic light"]), torch.eye(8)[:2])
+
+
+def test_relative_table_is_found_beside_the_file_that_names_it(table, monkeypatch, tmp_path):
+    path, vectors = table
+    monkeypatch.chdir(tmp_path_of(tmp_path, "elsewhere"))
+    encoder = LabelEncoder(TextConfig(table=path.name), 8)
+    encoder.folder = path.parent
+    torch.testing.assert_close(encoder.encode(["sky"])[0], vectors["sky"])
+
+
+def tmp_path_of(folder, name):
+    (folder / name).mkdir()
+    return folder / name
+
+
 def test_table_of_the_config_is_found_under_lseg_data(table, monkeypatch):
     path, vectors = table
     monkeypatch.setenv("LSEG_DATA", str(path.parent))
@@ -202,6 +207,27 @@ def test_order_and_repetition_of_labels_are_kept(clip_folder):
 def test_label_with_braces_is_plain_text(clip_folder):
     found = LabelEncoder(TextConfig(f"local-dir:{clip_folder}", None), 32).encode(["{x}"])
     torch.testing.assert_close(found, reference(clip_folder, ["{x}"]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("template", "prompt"),
+    [
+        ("a {photo} of {}", "a {photo} of sky"),
+        ("{} {}", "sky sky"),
+        ("{{}} {", "{sky} {"),
+        ("{0} {}}", "{0} sky}"),
+    ],
+)
+def test_other_braces_of_a_template_are_plain_text(clip_folder, template, prompt):
+    config = TextConfig(f"local-dir:{clip_folder}", None, templates=(template,))
+    found = LabelEncoder(config, 32).encode(["sky"])
+    torch.testing.assert_close(found, reference(clip_folder, [prompt]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("template", ["{", "{0}", "a photo", "{name}"])
+def test_a_template_without_a_place_for_the_label_is_refused(template):
+    with pytest.raises(ConfigError, match=r"each needs a \{\} for the label"):
+        TextConfig(templates=(template,))
 
 
 def test_many_prompts_are_encoded_in_chunks_without_a_trace(clip_folder):
@@ -336,6 +362,31 @@ def test_cache_that_cannot_be_written_only_costs_time(clip_folder, own_cache):
     own_cache.write_text("a file where a folder should be")
     encoder = LabelEncoder(TextConfig(), 32, open_source(clip_folder))
     assert encoder.encode(["sky"]).shape == (1, 32)
+
+
+@pytest.mark.parametrize("variable", ["LSEG_CACHE", "XDG_CACHE_HOME", "HOME"])
+@pytest.mark.parametrize("place", ["/dev/null/cache", "n" * 300])
+def test_a_place_where_nothing_can_be_written_only_costs_time(
+    clip_folder, monkeypatch, variable, place
+):
+    for name in ("LSEG_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, place)
+    encoder = LabelEncoder(TextConfig(), 32, open_source(clip_folder))
+    assert encoder.encode(["sky"]).shape == (1, 32)
+
+
+def test_a_full_disk_only_costs_time(clip_folder, own_cache):
+    """The system refuses to write more than some bytes; safetensors has an error of its own."""
+    resource = pytest.importorskip("resource")
+    encoder = LabelEncoder(TextConfig(), 32, open_source(clip_folder))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        assert encoder.encode(["sky"]).shape == (1, 32)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [path for path in own_cache.rglob("*") if path.is_file()]
 
 
 def test_no_partial_files_stay_behind(clip_folder, own_cache):

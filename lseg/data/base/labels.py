@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from lseg.data.base.text_files import read_text
-from lseg.errors import LabelError
+from lseg.errors import LabelError, shown
+from lseg.paths import expanded, is_file
 
 _ACCEPTED = (
     'Give a list of strings, a string such as "sky,road,other", or a text file with one label a '
@@ -21,8 +23,9 @@ _ACCEPTED = (
 def parse_labels(source: str | Path | Iterable[str]) -> list[str]:
     """Return a label set as a list of cleaned labels, in the order given.
 
-    Labels are trimmed; empty ones and those that start with `#` are dropped. Inside a label `|`
-    separates synonyms of one class: they stay in the label, each trimmed, empty ones dropped.
+    Labels are brought to one spelling (see `clean_name`); empty ones and those that start with `#`
+    are dropped. Inside a label `|` separates synonyms of one class: they stay in the label, each
+    cleaned, empty ones dropped.
 
     Args:
         source: A list of labels; a string with labels between commas or line ends; or a text file
@@ -30,13 +33,13 @@ def parse_labels(source: str | Path | Iterable[str]) -> list[str]:
             a file if it ends with `.txt`, or if it has a folder or a suffix and that file exists.
 
     Raises:
-        LabelError: If there is no label, a label is named twice, a label is made of empty
-            synonyms only, the file cannot be read, or the source is of another kind.
+        LabelError: If there is no label, a label is named twice (in whatever spelling), a label is
+            made of empty synonyms only, the file cannot be read, or the source is of another kind.
     """
     if isinstance(source, str) and not _names_file(source):
         # Line by line first, so that a comment keeps its commas to itself.
         lines = [line for line in source.splitlines() if not line.strip().startswith("#")]
-        return _clean((label for line in lines for label in line.split(",")), repr(source))
+        return _clean((label for line in lines for label in line.split(",")), shown(source))
     if isinstance(source, str | Path):
         return _clean(
             read_text(Path(source), LabelError, f". {_ACCEPTED}").splitlines(), f"the file {source}"
@@ -46,8 +49,39 @@ def parse_labels(source: str | Path | Iterable[str]) -> list[str]:
     return _clean(source, f"the {type(source).__name__} given")
 
 
+def clean_name(text: str) -> str:
+    """Return a name in the one spelling of all that look the same.
+
+    Composed characters (Unicode's NFC), one space between words, none around them, and nothing
+    that has no width. Joiners stay between the letters of scripts that are written with them.
+    """
+    text = unicodedata.normalize("NFC", text)
+    kept = (
+        character
+        for before, character, after in zip(f" {text}", text, f"{text[1:]} ", strict=False)
+        if unicodedata.category(character) != "Cf"
+        or (character in _JOINERS and min(before, after) >= _FIRST_OF_JOINED_SCRIPTS)
+    )
+    return " ".join("".join(kept).split())
+
+
+_JOINERS = "\u200c\u200d"
+_FIRST_OF_JOINED_SCRIPTS = "\u0590"
+"""Hebrew, the Arabic and the Indic scripts, and the symbols of which emoji are put together."""
+
+
+def display_names(labels: Sequence[str]) -> list[str]:
+    """Return what to call classes in legends and tables: the first synonym of each.
+
+    Labels that share it are called by all of their synonyms.
+    """
+    names = [display_name(label) for label in labels]
+    counts = Counter(names)
+    return [label if counts[name] > 1 else name for label, name in zip(labels, names, strict=True)]
+
+
 def display_name(label: str) -> str:
-    """Return what to call a class in legends and tables: the first of its synonyms."""
+    """Return the first synonym of a label."""
     return next((name for part in label.split("|") if (name := part.strip())), label)
 
 
@@ -72,7 +106,9 @@ def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
     # The hook turns JSON objects into lists of tuples; a JSON array has other members, or none.
     if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
         raise LabelError(f"{path} does not hold a JSON object. {_PROMPTS}")
-    _refuse_repeated([name for name, _ in pairs], f"the keys of {path}")
+    pairs = [(clean_name(name), prompt) for name, prompt in pairs]
+    classes = [clean_name(name) for name in classes]
+    refuse_repeated([name for name, _ in pairs], f"the keys of {path}")
     for name, prompt in pairs:
         if name not in classes:
             close = get_close_matches(name, classes, n=3, cutoff=0.5) or list(classes[:3])
@@ -83,8 +119,8 @@ def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
         if not isinstance(prompt, str) or not prompt.strip():
             raise LabelError(f"{path}: the prompt of {name!r} is {prompt!r}. {_PROMPTS}")
     prompts = dict(pairs)
-    labels = [_clean_synonyms(prompts.get(name, name), f"{path}") for name in classes]
-    _refuse_repeated(labels, f"the prompts of {path}")
+    labels = [clean_label(prompts.get(name, name), f"{path}") for name in classes]
+    refuse_repeated(labels, f"the prompts of {path}")
     return labels
 
 
@@ -95,38 +131,49 @@ def _names_file(text: str) -> bool:
     """Tell whether a string is meant as a path: the label "sky" must not open a file "sky"."""
     if "\n" in text or "," in text or not text.strip():
         return False
-    path = Path(text)
+    path = expanded(text)
     if path.suffix.lower() == ".txt":
         return True  # even where there is none: "lables.txt" is a typing error, not a label
     looks_like_path = bool(path.suffix) or "/" in text or os.sep in text
-    return looks_like_path and len(text) < 4096 and path.is_file()
+    return looks_like_path and is_file(path)
 
 
 def _clean(labels: Iterable[object], origin: str) -> list[str]:
-    """Return trimmed labels without the empty and the commented ones; checked."""
+    """Return cleaned labels without the empty and the commented ones; checked."""
     cleaned = []
     for label in labels:
         if not isinstance(label, str):
             raise LabelError(f"{label!r} in {origin} is not a string. {_ACCEPTED}")
-        if label.strip() and not label.strip().startswith("#"):
-            cleaned.append(_clean_synonyms(label, origin))
+        if clean_name(label) and not clean_name(label).startswith("#"):
+            cleaned.append(clean_label(label, origin))
     if not cleaned:
         raise LabelError(f"{origin} holds no label. {_ACCEPTED}")
-    _refuse_repeated(cleaned, origin)
+    refuse_repeated(cleaned, origin)
     return cleaned
 
 
-def _clean_synonyms(label: str, origin: str) -> str:
-    """Return a label with each synonym trimmed and the empty ones dropped."""
-    synonyms = [part.strip() for part in label.split("|")]
+def clean_label(label: str, origin: str) -> str:
+    """Return a label with each synonym cleaned and the empty ones dropped.
+
+    Raises:
+        LabelError: If all are empty, or it is broken text; `origin` is what the message calls the
+            place.
+    """
+    synonyms = [clean_name(part) for part in label.split("|")]
     if not any(synonyms):
         raise LabelError(f"the label {label!r} in {origin} has only empty synonyms. {_ACCEPTED}")
+    if any("\ud800" <= character <= "\udfff" for character in label):
+        raise LabelError(f"the label {label!r} in {origin} is no valid text: give it as UTF-8")
     return "|".join(part for part in synonyms if part)
 
 
-def _refuse_repeated(names: Sequence[str], origin: str) -> None:
-    """Raise if a name occurs twice: of two equal labels only one could ever win a pixel."""
+def refuse_repeated(names: Sequence[str], origin: str) -> None:
+    """Check that no name occurs twice: of two equal labels only one could ever win a pixel.
+
+    Raises:
+        LabelError: If one does; `origin` is what the message calls the place.
+    """
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        listed = ", ".join(map(repr, repeated))
+        listed = ", ".join(map(shown, repeated))
         raise LabelError(f"{listed} occurs more than once in {origin}. Name each only once.")

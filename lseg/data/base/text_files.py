@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lseg.errors import LSegError
+from lseg.errors import LSegError, shown
+from lseg.paths import expanded
 
 
 def read_text(path: Path, error: type[LSegError], hint: str = "") -> str:
@@ -19,11 +20,12 @@ def read_text(path: Path, error: type[LSegError], hint: str = "") -> str:
         LSegError: Of the type `error`, if the file is missing or is no UTF-8 text.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return expanded(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError as reason:
         raise error(f"there is no file {path}{hint}") from reason
-    except (OSError, UnicodeDecodeError) as reason:
-        raise error(f"{path} cannot be read as UTF-8 text: {reason}") from reason
+    except (OSError, ValueError) as reason:  # the latter for what is no UTF-8, and no path
+        why = reason.strerror if isinstance(reason, OSError) else reason
+        raise error(f"{shown(str(path))} cannot be read as UTF-8 text: {why}") from reason
 
 
 def read_lines(path: Path, error: type[LSegError], hint: str = "") -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from lseg.data.base.datamodule import SegmentationDataModule
+from lseg.data.base.labels import refuse_repeated
 from lseg.data.base.items import SegmentationData
 from lseg.data.base.transforms import AugmentConfig, JointTransform
 from lseg.data.fewshot.benchmark_labels import read_label_file
@@ -102,6 +103,8 @@ class ZeroShotDataModule(SegmentationDataModule):
         options = (self.size, self.transform, self.seed)
         entries = [entry for entry in source.entries if not self._set_aside(entry)]
         if self.task == "vocabulary":
+            # Asked at once, two classes of one label could not be told apart.
+            refuse_repeated(vocabulary.labels, "the labels of the training")
             return SeenVocabularyData(source, vocabulary, EveryPicture(entries), *options)
         if self.balanced:
             sampling = BalancedClasses(entries, self.seed, self.epoch_items)
