@@ -26,6 +26,7 @@ from lseg.inference.prefetch import Picture, prefetch, read_picture
 from lseg.inference.segmenter import Segmenter
 from lseg.inference.sharding import Shard, add_up, together, wait_for_all
 from lseg.models.lseg import LSeg
+from lseg.paths import user_path
 
 BASIS = "pca.safetensors"
 SAMPLES = 8192
@@ -51,7 +52,7 @@ def embed(options: EmbedOptions) -> None:
         "preset": options.preset,
         "precision": options.precision,
         "compiled": options.compile,
-        **describe_model(model),
+        **describe_model(model, out),
         **describe_config(config),
         "pca": None,
         "versions": versions(),
@@ -63,7 +64,7 @@ def embed(options: EmbedOptions) -> None:
     pca = None
     if options.pca is not None:
         with together(shard):
-            pca = basis_for(options.pca, options, segmenter, images, config, settings, shard)
+            pca = basis_for(options.pca, options, out, segmenter, images, config, settings, shard)
         settings["pca"] = describe_basis(pca, out / BASIS)
     job = Job(segmenter, config, pca, settings, record, f"{preset.tail}.{preset.format}")
     done = run(job, shard.take(images), show=shard.first)
@@ -168,6 +169,7 @@ def preset_from(options: EmbedOptions) -> Preset:
 def basis_for(
     wanted: str,
     options: EmbedOptions,
+    out: Path,
     segmenter: Segmenter,
     images: Sequence[Path],
     config: EmbedConfig,
@@ -179,12 +181,12 @@ def basis_for(
     It lies in the folder of the results, with a JSON beside it.
     """
     width = segmenter.model.config.embed_dim
-    basis, sidecar = options.out / BASIS, options.out / f"{BASIS}.json"
+    basis, sidecar = out / BASIS, out / f"{BASIS}.json"
     if shard.first:
-        clear_partials(options.out, {basis.stem, sidecar.stem})
+        clear_partials(out, {basis.stem, sidecar.stem})
     if not wanted.isdecimal():
-        pca = PCA.load(wanted, width)
-        given = Path(wanted)
+        given = user_path(wanted)
+        pca = PCA.load(given, width)
         if shard.first and given.resolve() != basis.resolve():
             with whole_file(basis) as partial_file:
                 shutil.copyfile(given, partial_file)

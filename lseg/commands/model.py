@@ -23,7 +23,8 @@ NetworkT = TypeVar("NetworkT", bound=Network)
 def model_from(options: ModelOptions, kind: type[NetworkT]) -> NetworkT:
     """Loads `--checkpoint` onto `--device`, with `--text-table` in place of its text encoder.
 
-    That is a label-embedding table, or a folder that `lseg convert` made of a CLIP.
+    That is a label-embedding table, the folder of another LSeg, or one that `lseg convert` made of
+    a CLIP.
 
     Raises:
         CheckpointError: If the checkpoint cannot be loaded, or is not of this kind.
@@ -56,7 +57,7 @@ def replace_text(model: Network, table: str) -> None:
 
 
 def text_from(table: str) -> TextConfig:
-    """What `--text-table` names: a table, or a folder that `lseg convert` made of a CLIP."""
+    """What `--text-table` names: a table, the folder of an LSeg, or that of a converted CLIP."""
     path = resolve_data_path(table)
     return read_text_config(path) if path.is_dir() else TextConfig(table=table)
 

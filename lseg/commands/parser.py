@@ -17,6 +17,7 @@ from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 from lseg.commands.options.base import Option, Options, options_of
 from lseg.commands.suggestions import nearest
 from lseg.errors import ConfigError
+from lseg.paths import user_path
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -48,7 +49,7 @@ def parse_options(name: str, kind: type[OptionsT], arguments: Sequence[str]) -> 
     if given.config is not None:
         values: dict[str, Any] = {}
         for file in given.config:
-            values |= parser.read(Path(file))
+            values |= parser.read(user_path(file, ConfigError))
         given = parser.parse_args(list(arguments), namespace=Namespace(values))
     found = {
         option.name: _final(option, given[option.name])

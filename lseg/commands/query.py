@@ -11,7 +11,12 @@ from tqdm import tqdm
 
 from lseg.commands.model import text_from
 from lseg.commands.options.query import QueryOptions
-from lseg.commands.output import LABEL_MAP_SUFFIXES, output_folder, refuse_overwriting
+from lseg.commands.output import (
+    LABEL_MAP_SUFFIXES,
+    note_lone_label,
+    output_folder,
+    refuse_overwriting,
+)
 from lseg.commands.record import OptionsRecord
 from lseg.config import TextConfig
 from lseg.data.base.images import load_image
@@ -21,11 +26,13 @@ from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import Sidecar, label_encoder
 from lseg.errors import DataError
 from lseg.inference.embed_config import PRESETS
+from lseg.paths import user_path
 
 
 def query(options: QueryOptions) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every file."""
     labels = parse_labels(options.labels)
+    note_lone_label(labels)
     files = list_embeddings(options.embeddings)
     out = output_folder(options.out)
     sidecars = {file: sidecar_of(file) for file in files}
@@ -46,7 +53,7 @@ def query(options: QueryOptions) -> None:
             text = vectors(replacement, None, sidecar.embed_dim)
         picture = None
         if options.pictures is not None:
-            picture = load_image(options.pictures / sidecar.source)
+            picture = load_image(user_path(options.pictures) / sidecar.source)
         result = segment_stored(file, sidecar, text, labels, picture)
         record.write()
         result.save(out / f"{stems[file]}.png")
@@ -61,7 +68,7 @@ def list_embeddings(sources: Iterable[str]) -> list[Path]:
     """
     found: set[Path] = set()
     for source in sources:
-        path = Path(source).expanduser()
+        path = user_path(source)
         if path.is_file():
             found.add(path)
             continue

@@ -15,12 +15,22 @@ from lseg.inference.embed_config import EmbedConfig, Padding, Size
 from lseg.inference.embeddings import EmbeddedPicture
 from lseg.models.lseg import LSeg
 from lseg.models.regularization import SpatialBlock
+from lseg.paths import exists, resolve_data_path
 from lseg.text.encoder import LabelEncoder
+from lseg.text.location import located, path_from, relative
 
 
-def describe_model(model: LSeg) -> dict[str, Any]:
-    """What of a model is needed to compare its embeddings with labels, and to tell it apart."""
-    text = model.text.config
+def describe_model(model: LSeg, folder: Path | None = None) -> dict[str, Any]:
+    """What of a model is needed to compare its embeddings with labels, and to tell it apart.
+
+    Args:
+        model: Makes the embeddings.
+        folder: Of the sidecars, by default the working folder; the paths in them start there, so
+            that all may be moved together.
+    """
+    folder = Path.cwd() if folder is None else folder
+    text = relative(model.text.config, folder, model.text.folder, absolute_too=True)
+    tower = model.text.tower
     return {
         "weights": fingerprint(model),
         "embed_dim": model.config.embed_dim,
@@ -31,7 +41,7 @@ def describe_model(model: LSeg) -> dict[str, Any]:
             "pretrained": text.pretrained,
             "table": text.table,
             "templates": list(text.templates),
-            "tower": None if model.text.tower is None else str(model.text.tower),
+            "tower": None if tower is None else path_from(folder, tower),
         },
         "preprocessing": model.config.to_dict()["preprocessing"],
     }
@@ -64,13 +74,19 @@ def describe_picture(picture: EmbeddedPicture) -> dict[str, Any]:
 
 
 def made_with(sidecar: Path, settings: dict[str, Any]) -> bool:
-    """Whether a sidecar tells of embeddings that were made with these settings."""
+    """Whether a sidecar tells of embeddings that were made with these settings.
+
+    It may have been moved since: what counts is which files its paths lead to.
+    """
     try:
         told = json.loads(sidecar.read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(told, dict) and all(
-        key in told and told[key] == settings[key] for key in settings
+        text = "text" not in settings or (
+            _find_text(told, sidecar.parent) == _find_text(settings, sidecar.parent)
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return False  # it is none
+    return text and all(
+        key in told and told[key] == value for key, value in settings.items() if key != "text"
     )
 
 
@@ -90,7 +106,7 @@ class Sidecar:
     """What `query` needs of a sidecar.
 
     Attributes:
-        text: Source of the label vectors.
+        text: Source of the label vectors; its paths are as this process can open them.
         tower: File with the weights of the text tower, where they came with the network.
         embed_dim: Width C of the embeddings before a reduction.
         logit_scale: Factor of the cosine.
@@ -126,10 +142,10 @@ class Sidecar:
         """
         try:
             values = json.loads(path.read_text("utf-8"))
-            text, padding = dict(values["text"]), values["padding"]
-            tower = text.pop("tower")
+            text, tower = _find_text(values, path.parent)
+            padding = values["padding"]
             return cls(
-                TextConfig(**{**text, "templates": tuple(text["templates"])}),
+                text,
                 tower,
                 int(values["embed_dim"]),
                 float(values["logit_scale"]),
@@ -151,8 +167,23 @@ class Sidecar:
             raise DataError(f"{path} was not written by `lseg embed`: {error!r}") from error
 
 
+def _find_text(values: dict[str, Any], folder: Path) -> tuple[TextConfig, str | None]:
+    """The text side that a sidecar in `folder` tells of, and its tower, as they can be opened.
+
+    Where the tower is not, the model may still be where it was when the embeddings were made.
+    """
+    text = dict(values["text"])
+    tower = text.pop("tower")
+    config = located(TextConfig(**{**text, "templates": tuple(text["templates"])}), folder)
+    if tower is None:
+        return config, None
+    found = resolve_data_path(tower, folder)
+    model = Path(values.get("checkpoint", ""), found.name)
+    return config, str(found if exists(found) or not exists(model) else model)
+
+
 def label_encoder(text: TextConfig, tower: str | None, width: int) -> LabelEncoder:
-    """The text side of a model that made embeddings; `tower` is its folder, where it has one."""
+    """The text side of a model that made embeddings; `tower` is its file, where it has one."""
     encoder = LabelEncoder(text, width)
     encoder.tower = None if tower is None else Path(tower)
     return encoder

@@ -47,8 +47,8 @@ class ModelOptions(CheckpointOptions):
         device: cpu, cuda, cuda:1, mps; auto takes the accelerator, if there is one.
         precision: fp32, tf32 (GPU), bf16, int8 (CPU); auto takes bf16 where that is native.
         compile: Compile the image encoder.
-        text_table: Label-embedding table, or a converted CLIP's folder, in place of the text
-            encoder.
+        text_table: Label-embedding table, or the folder of a model or a converted CLIP, in place
+            of the text encoder.
     """
 
     device: str = "auto"
