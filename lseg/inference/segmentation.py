@@ -13,7 +13,8 @@ from lseg.data.base.labels import display_names
 from lseg.files import whole_file, write_json
 from lseg.models.maps import Maps, Resized, whole
 from lseg.models.strips import strips, top_labels, top_strips
-from lseg.visualize import label_colours, overlay, with_legend
+from lseg.visualize.colours import label_colours, overlay
+from lseg.visualize.legend import with_legend
 
 
 class Segmentation:

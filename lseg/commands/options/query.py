@@ -16,8 +16,8 @@ class QueryOptions(Options):
         embeddings: Files that `lseg embed` wrote, folders or patterns.
         labels: Labels between commas ("sky,road|street,other"), or a text file with one a line.
         out: Folder for the results.
-        text_table: Label-embedding table, or a converted CLIP's folder, in place of the text
-            encoder that the embeddings name.
+        text_table: Label-embedding table, or the folder of a model or a converted CLIP, in place
+            of the text encoder that the embeddings name.
         pictures: Where the pictures are, for the overlays.
     """
 
