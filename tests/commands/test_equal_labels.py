@@ -10,7 +10,7 @@ from pytorch_lightning import Trainer
 
 import lseg
 from lseg.config import LSegConfig
-from lseg.data.base.datamodule import PairsDataModule
+from lseg.data import PairsDataModule
 from lseg.data.base.transforms import AugmentConfig
 from lseg.data.sets.class_names import COCO, PASCAL, natural_name
 from lseg.data.sets.shapes import CLASSES

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from lseg.data.base.datamodule import SegmentationDataModule
-from lseg.data.base.labels import refuse_repeated
 from lseg.data.base.items import SegmentationData
+from lseg.data.base.labels import refuse_repeated
 from lseg.data.base.transforms import AugmentConfig, JointTransform
 from lseg.data.fewshot.benchmark_labels import read_label_file
 from lseg.data.fewshot.benchmarks import Benchmark
