@@ -46,8 +46,8 @@ def generalised_figures(
         raise LabelError(
             f"{len(unseen)} of {len(per_class)} classes are unseen: some must be, and some not"
         )
-    seen_miou = _mean([per_class[name] for name in rest])
-    unseen_miou = _mean([per_class[name] for name in per_class if name in unseen])
+    seen_miou = mean_of([per_class[name] for name in rest])
+    unseen_miou = mean_of([per_class[name] for name in per_class if name in unseen])
     both = seen_miou is not None and unseen_miou is not None
     return {
         "seen_miou": seen_miou,
@@ -57,6 +57,7 @@ def generalised_figures(
     }
 
 
-def _mean(figures: list[float | None]) -> float | None:
+def mean_of(figures: list[float | None]) -> float | None:
+    """Mean of the figures that there are; None if there is none."""
     counted = [figure for figure in figures if figure is not None]
     return sum(counted) / len(counted) if counted else None

@@ -1,16 +1,17 @@
 """Semantic segmentation of a whole data set with one label set: pooled IoU and pixel accuracy."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lseg.data.base.items import SegmentationData
+from lseg.data.base.items import NamedData, SegmentationData
 from lseg.data.base.labels import display_names, refuse_repeated
 from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.evaluation.picture_areas import AreaCounter, PictureAreas
 from lseg.inference.views import InferenceConfig, image_maps
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
@@ -38,21 +39,60 @@ def evaluate(
         LabelError: If two classes are asked for by the same label, or by two that are one to the
             text encoder: which of them a pixel gets would be chance.
     """
-    asked = list(labels or data.labels)
-    refuse_repeated(asked, "the labels of the data set")
-    text = model.encode_labels(asked)
-    metric = SegmentationMetric(len(text), data.ignore_index).to(model.device)
+    labels = list(labels or data.labels)
+    metric = SegmentationMetric(len(labels), data.ignore_index).to(model.device)
+    for answer in _answers(model, data, config, labels, workers, progress):
+        metric.update(*answer)
+    return metric.compute()
+
+
+def evaluate_pictures(
+    model: LSeg,
+    data: NamedData,
+    config: InferenceConfig,
+    labels: Sequence[str] | None = None,
+    workers: int = 0,
+    progress: Any = None,
+) -> PictureAreas:
+    """As `evaluate`, with the areas of each picture; pooled they give the same scores.
+
+    Raises:
+        LabelError: As `evaluate`.
+    """
+    labels = list(labels or data.labels)
+    counter = AreaCounter(len(labels), data.ignore_index)
+    answers = _answers(model, data, config, labels, workers, progress)
+    for name, answer in zip(data.names, answers, strict=True):
+        counter.add(name, *answer)
+    return counter.finish()
+
+
+class _Answer(NamedTuple):
+    prediction: Tensor  # (1, H, W)
+    truth: Tensor
+
+
+def _answers(
+    model: LSeg,
+    data: SegmentationData,
+    config: InferenceConfig,
+    labels: list[str],
+    workers: int,
+    progress: Any,
+) -> Iterator[_Answer]:
+    """What the network says of every picture, on its device; see `evaluate`."""
+    refuse_repeated(labels, "the labels of the data set")
+    text = model.encode_labels(labels)
     loader: Iterable[dict[str, Tensor]] = DataLoader(
         data,  # type: ignore[arg-type]
         batch_size=None,
         num_workers=workers,
         pin_memory=model.device.type == "cuda",
     )
-    with torch.inference_mode():
-        for item in progress(loader) if progress else loader:
+    for item in progress(loader) if progress else loader:
+        with torch.inference_mode():
             prediction = label_map(image_maps(model, item["image"], text, config))
-            metric.update(prediction, item["mask"][None].to(model.device))
-    return metric.compute()
+        yield _Answer(prediction, item["mask"][None].to(model.device))
 
 
 def scores_to_json(scores: Scores, labels: Sequence[str]) -> dict[str, Any]:
@@ -61,6 +101,8 @@ def scores_to_json(scores: Scores, labels: Sequence[str]) -> dict[str, Any]:
     return {
         "miou": _percent(scores.miou),
         "pixel_accuracy": _percent(scores.pixel_accuracy),
+        "mean_accuracy": _percent(scores.mean_accuracy),
+        "fw_iou": _percent(scores.fw_iou),
         "per_class": dict(zip(display_names(labels), per_class, strict=True)),
     }
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from lseg.data.sets.pairs import PairsDataset
 from lseg.evaluation.metrics import Scores
-from lseg.evaluation.semantic import evaluate, scores_to_json
+from lseg.evaluation.semantic import evaluate, evaluate_pictures, scores_to_json
 from lseg.inference.views import InferenceConfig
 
 CLASSES = ["sky", "road", "tree", "car"]
@@ -75,7 +75,7 @@ def test_progress_wraps_the_loader_and_pictures_come_one_by_one(model, data):
 
 
 def test_figures_are_in_percent_and_json_can_hold_them():
-    scores = Scores(0.25, 0.5, torch.tensor([0.5, 0.0, torch.nan], dtype=torch.double))
+    scores = Scores(0.25, 0.5, 0.4, 0.3, torch.tensor([0.5, 0.0, torch.nan], dtype=torch.double))
     figures = scores_to_json(scores, ["sky", "person|people", "car"])
     assert figures["miou"] == 25
     assert figures["pixel_accuracy"] == 50
@@ -86,11 +86,20 @@ def test_figures_are_in_percent_and_json_can_hold_them():
 
 def test_a_set_without_labelled_pixels_has_no_figures_rather_than_invalid_json():
     nothing = torch.full((2,), torch.nan, dtype=torch.double)
-    figures = scores_to_json(Scores(float("nan"), float("nan"), nothing), ["sky", "road"])
+    figures = scores_to_json(Scores(*[float("nan")] * 4, nothing), ["sky", "road"])
     json.dumps(figures, allow_nan=False)
 
 
 def test_classes_whose_display_names_agree_keep_a_figure_each():
-    scores = Scores(0.5, 0.5, torch.tensor([0.2, 0.8], dtype=torch.double))
+    scores = Scores(0.5, 0.5, 0.5, 0.5, torch.tensor([0.2, 0.8], dtype=torch.double))
     figures = scores_to_json(scores, ["bat|animal", "bat|club"])
     assert list(figures["per_class"].values()) == [20, 80]
+
+
+def test_areas_of_pictures_pool_to_exactly_the_same_scores(model, data):
+    config = InferenceConfig()
+    scores, areas = evaluate(model, data, config), evaluate_pictures(model, data, config)
+    assert areas.names == ("0", "1", "2")
+    pooled = areas.pooled().scores()
+    assert pooled[:4] == scores[:4]
+    assert pooled.iou.nan_to_num(-1).equal(scores.iou.nan_to_num(-1))

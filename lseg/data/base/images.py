@@ -77,6 +77,21 @@ def load_mask(path: str | Path) -> np.ndarray:
     return np.array(mask)
 
 
+def load_indices(path: str | Path) -> np.ndarray:
+    """Return a map of indices, (H, W) int64, as any program may write it: 1, 8 or 16 bits a pixel.
+
+    Raises:
+        ImageError: If the file is missing or unreadable, or has several channels.
+    """
+    image = _open(Path(path))
+    if image.mode not in ("1", "L", "P", "I") and not image.mode.startswith("I;16"):
+        raise ImageError(
+            f"{path} is a picture in mode {image.mode}; a label map must have one channel of 8 or "
+            "16 bits that holds class indices. Colours must be turned into indices first"
+        )
+    return np.asarray(image).astype(np.int64)
+
+
 def load_grey(path: str | Path) -> np.ndarray:
     """Return an image as grey levels, (H, W) uint8; colours by ITU-R 601 luma, as Pillow does.
 

@@ -47,6 +47,18 @@ class SegmentationData(Protocol):
         ...
 
 
+class NamedData(SegmentationData, Protocol):
+    """A data set whose pictures have names, by which results are filed."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for every item: the stem of the picture's file.
+
+        Folders come before it (`folder/stem`) where stems repeat.
+        """
+        ...
+
+
 def collate(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Stack items into a batch.
 

@@ -25,6 +25,7 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
         labels: What to ask for, in the same order.
         folds: Which classes each fold holds out.
         ignore_index: Mask value of pixels without a label.
+        names: The benchmark's name of each picture.
     """
 
     ignore_index: int = 255
@@ -51,6 +52,7 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
             new = [picture for picture in listed if source.stem(picture) not in stems]
             self.pictures += [(source, picture) for picture in new]
             stems.update(source.stem(picture) for picture in new)
+        self.names = [source.stem(picture) for source, picture in self.pictures]
         self.classes = [background, *source.classes]
         self.labels = [background, *(source.classes if labels is None else labels)]
 

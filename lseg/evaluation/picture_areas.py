@@ -1,0 +1,164 @@
+"""Areas of every picture by itself: what pooled figures, their intervals and comparisons need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from lseg.errors import DataError
+from lseg.evaluation.metrics import ClassAreas, confusion_matrix
+
+_PENDING = 32  # pictures whose areas wait on the device, so that it is not waited for each time
+
+
+@dataclass(frozen=True)
+class PictureAreas:
+    """Areas of the classes that occur in each picture, in truth or prediction.
+
+    Memory is 40 bytes for each class of each picture that occurs there, whatever N is.
+
+    Attributes:
+        names: Of the P pictures, each once.
+        classes: N.
+        picture: (K,) index into `names`, ascending.
+        index: (K,) class.
+        areas: (K, 3) int64 pixels: in both, in the truth, in the prediction (see `ClassAreas`).
+    """
+
+    names: tuple[str, ...]
+    classes: int
+    picture: Tensor
+    index: Tensor
+    areas: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.names)
+
+    def pooled(self) -> ClassAreas:
+        """Areas (N,) summed over the pictures."""
+        total = torch.zeros(self.classes, 3, dtype=torch.long).index_add_(0, self.index, self.areas)
+        return ClassAreas(*total.unbind(1))
+
+    def weighted(self, weights: Tensor) -> ClassAreas:
+        """Areas (R, N) float64 summed with weights (R, P), which say how often a picture counts.
+
+        Sums of whole numbers are exact.
+        """
+        return ClassAreas(*(torch.sparse.mm(part, weights.double().T).T for part in self._sparse))
+
+    @cached_property
+    def _sparse(self) -> list[Tensor]:
+        """The three areas as (N, P) sparse matrices."""
+        where = torch.stack([self.index, self.picture])
+        shape = (self.classes, len(self))
+        parts = self.areas.double().unbind(1)
+        made = (
+            torch.sparse_coo_tensor(where, part, shape, check_invariants=True) for part in parts
+        )
+        return [matrix.coalesce() for matrix in made]
+
+    def of_each_picture(self) -> list[ClassAreas]:
+        """Areas (M,) of the M classes that occur, picture by picture."""
+        counts = torch.bincount(self.picture, minlength=len(self)).tolist()
+        return [ClassAreas(*part.unbind(1)) for part in self.areas.split(counts)]
+
+    def truths(self) -> list[dict[int, int]]:
+        """Pixels of each class in the truth, picture by picture; without classes of none."""
+        found: list[dict[int, int]] = [{} for _ in self.names]
+        rows = torch.stack([self.picture, self.index, self.areas[:, 1]], 1)
+        for picture, index, pixels in rows[self.areas[:, 1] > 0].tolist():
+            found[picture][index] = pixels
+        return found
+
+    def reordered(self, names: Sequence[str]) -> PictureAreas:
+        """The same pictures in the order of `names`."""
+        place = {name: index for index, name in enumerate(names)}
+        moved = torch.tensor([place[name] for name in self.names])[self.picture]
+        order = moved.argsort(stable=True)
+        return PictureAreas(
+            tuple(names), self.classes, moved[order], self.index[order], self.areas[order]
+        )
+
+    def to_json(self) -> dict[str, str]:
+        """A line for each picture: `class both truth predicted; ...`, in pixels."""
+        rows = torch.cat([self.index[:, None], self.areas], 1)
+        counts = torch.bincount(self.picture, minlength=len(self)).tolist()
+        lines = ("; ".join(" ".join(map(str, r)) for r in p.tolist()) for p in rows.split(counts))
+        return dict(zip(self.names, lines, strict=True))
+
+    @classmethod
+    def from_json(cls, lines: Mapping[str, str], classes: int) -> PictureAreas:
+        """The areas that `to_json` wrote.
+
+        Raises:
+            DataError: If they are something else.
+        """
+        picture: list[int] = []
+        rows: list[list[int]] = []
+        try:
+            for number, line in enumerate(lines.values()):
+                found = [[int(value) for value in part.split()] for part in line.split(";") if part]
+                picture += [number] * len(found)
+                rows += found
+            table = torch.tensor(rows, dtype=torch.long).reshape(len(rows), 4)
+        except (AttributeError, RuntimeError, ValueError, TypeError) as error:
+            raise DataError(
+                "the `areas` of a table must be {picture: 'class both truth predicted; ...'}: "
+                f"{' '.join(str(error).split())}"
+            ) from error
+        if len(table) and not 0 <= int(table[:, 0].min()) <= int(table[:, 0].max()) < classes:
+            raise DataError(f"the `areas` of a table name a class that is none of its {classes}")
+        return cls(tuple(lines), classes, torch.tensor(picture).long(), table[:, 0], table[:, 1:])
+
+
+class AreaCounter:
+    """Counts the areas of pictures, one after the other."""
+
+    def __init__(self, classes: int, ignore_index: int | None) -> None:
+        """For N classes; pixels whose truth is `ignore_index` do not count."""
+        self.classes = classes
+        self.ignore_index = ignore_index
+        self._names: list[str] = []
+        self._pending: list[Tensor] = []  # (N, 3) each
+        self._rows: list[Tensor] = []  # (k, 5): picture, class, areas
+
+    def add(self, name: str, prediction: Tensor, truth: Tensor) -> None:
+        """Counts a picture's label maps of equal shape, on any device."""
+        self.add_confusion(
+            name, confusion_matrix(prediction, truth, self.classes, self.ignore_index)
+        )
+
+    def add_confusion(self, name: str, confusion: Tensor) -> None:
+        """Counts a picture's confusion matrix; see `ClassAreas.of_confusion`."""
+        self._names.append(name)
+        self._pending.append(torch.stack(ClassAreas.of_confusion(confusion), 1))
+        if len(self._pending) == _PENDING:
+            self._flush()
+
+    def finish(self) -> PictureAreas:
+        """The areas of all pictures; the second of those called `a` is `a #2` from here on."""
+        self._flush()
+        seen: Counter[str] = Counter()
+        names = []
+        for name in self._names:
+            seen[name] += 1
+            names.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+        rows = torch.cat([*self._rows, torch.zeros(0, 5, dtype=torch.long)])
+        return PictureAreas(tuple(names), self.classes, rows[:, 0], rows[:, 1], rows[:, 2:])
+
+    def _flush(self) -> None:
+        """Brings waiting areas to the host and keeps those of classes that occur."""
+        if not self._pending:
+            return
+        first = len(self._names) - len(self._pending)
+        dense = torch.stack(self._pending).cpu()  # (p, N, 3)
+        picture, index = (dense.sum(2) > 0).nonzero(as_tuple=True)
+        where = torch.stack([picture + first, index], 1)
+        self._rows.append(torch.cat([where, dense[picture, index]], 1))
+        self._pending = []
