@@ -23,7 +23,7 @@ def benchmark_data(options: EvaluateOptions) -> AllClassesData:
     if options.prompts is not None:
         raise ConfigError("--prompts goes with --dataset pairs; benchmarks have their own names")
     files = Files(options.data_root, options.splits)
-    return AllClassesData(TEST_PROTOCOLS[options.dataset].benchmark(files))
+    return AllClassesData(TEST_PROTOCOLS[str(options.dataset)].benchmark(files))
 
 
 def add_generalised(

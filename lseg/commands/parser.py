@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
@@ -63,6 +63,28 @@ def parse_options(name: str, kind: type[OptionsT], arguments: Sequence[str]) -> 
     return kind(**found)
 
 
+def overridden(name: str, options: OptionsT, values: Mapping[str, Any], where: str) -> OptionsT:
+    """Options with some replaced by values from a file; None is as if it were not there.
+
+    Args:
+        name: Of the command, for messages.
+        options: To start from.
+        values: By name, as YAML gave them.
+        where: What to call their origin in messages.
+
+    Raises:
+        ConfigError: If something is no option or of another kind.
+    """
+    parser = OptionsParser(name, type(options))
+    found = parser.check(values, where)
+    changed = {
+        option.name: _final(option, found[option.name])
+        for option in parser.options
+        if found.get(option.name) is not None
+    }
+    return dataclasses.replace(options, **changed)
+
+
 class OptionsParser(ArgumentParser):
     """A parser with an argument for each field of options."""
 
@@ -105,20 +127,28 @@ class OptionsParser(ArgumentParser):
             raise ConfigError(f"--config {file} cannot be read: {reason}") from error
         if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
             raise ConfigError(f"--config {file} must hold options, `name: value` on each line")
+        return self.check(values, str(file))
+
+    def check(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Options by name, as YAML gave them, in the types of the fields.
+
+        Raises:
+            ConfigError: If something is no option or of another kind; it says where.
+        """
         known = {option.name: option for option in self.options}
         found = {}
         for key, value in values.items():
             name = key.replace("-", "_")
             if name not in known:
-                self.error(f"{file}: there is no option {key!r}{nearest(name, list(known))}")
+                self.error(f"{where}: there is no option {key!r}{nearest(name, list(known))}")
             several = known[name].many and value is not None and not isinstance(value, list)
             found[name] = [value] if several else value
             if known[name].kind is bool and not isinstance(value, bool | None):
-                self.error(f"{file}: {key} is {value!r}: give true or false")
+                self.error(f"{where}: {key} is {value!r}: give true or false")
         try:
             return vars(self.parse_object(found, defaults=False))
         except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from error
+            raise ConfigError(f"{where}: {error}") from error
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Refuses a command line in a line or two, in the words of the command line.

@@ -1,13 +1,13 @@
-"""Suites: many data sets, one after the other, with one or several models."""
+"""Suites: lists of data sets, each with options of `lseg evaluate`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
@@ -17,8 +17,6 @@ _FORM = (
     "A suite is a YAML list whose entries have the names of the options of `lseg evaluate`, such "
     "as {name: CamVid, dataset: pairs, data_root: data/camvid11, split: val, ignore_index: 11}"
 )
-
-Model = TypeVar("Model")
 
 
 @dataclass(frozen=True)
@@ -117,24 +115,3 @@ def _options(value: object, known: Collection[str], where: str) -> dict[str, Any
 def _default_name(options: Mapping[str, Any]) -> str:
     root = options.get("data_root")
     return Path(str(root)).name if root and options["dataset"] == "pairs" else options["dataset"]
-
-
-@dataclass(frozen=True)
-class SuiteRun(Generic[Model]):
-    """A suite and the models that it is run with.
-
-    Attributes:
-        entries: Data sets.
-        models: By what they are called.
-        evaluate: Gives the figures of a model on an entry; see `figures_to_json`.
-    """
-
-    entries: Sequence[SuiteEntry]
-    models: Mapping[str, Model]
-    evaluate: Callable[[SuiteEntry, Model], Mapping[str, Any]]
-
-    def rows(self) -> Iterator[SuiteRow]:
-        """One row after the other, so that what is done can be kept; model by model."""
-        for name, model in self.models.items():
-            for entry in self.entries:
-                yield SuiteRow(entry, name, self.evaluate(entry, model))

@@ -28,7 +28,7 @@ USED = {  # what scripts give; a name that goes breaks them
     "depth": f"IMAGE --out {MODEL} --size",
     "demo": f"{MODEL} --host --port --size --max-upload --max-megapixels --max-queue --cache",
     "evaluate": "--dataset --data-root --root --prompts --ignore-index --splits --unseen "
-    f"{MODEL} --split {VIEWS} --workers --out",
+    f"{MODEL} --split {VIEWS} --workers --out --predictions --claimed --compare --suite --models",
     "fewshot": "--benchmark --fold --data-root --splits --shots --episodes --seed --label-file "
     "--prompts --natural-names --background-label --visual-weight --size --split --ignore-index "
     f"{MODEL} --devices --batch-size --workers --save-pictures --out",

@@ -1,5 +1,6 @@
 """Options of `lseg evaluate`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,18 +11,36 @@ from lseg.commands.options.shared import DataOptions, ModelOptions, ViewOptions
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(DataOptions, ModelOptions, ViewOptions):
-    """mIoU and pixel accuracy on a data set.
+    """mIoU and other figures of a model, or of label maps, on data sets.
 
     Attributes:
         dataset: Kind of the data set.
         split: List of pictures of a pairs folder.
         unseen: Also seen, unseen and harmonic mIoU: a fold's number, or the unseen classes' names.
         workers: Processes that read pictures.
+        predictions: Judge these label maps in place of a model's: <stem>.png of indices, or a COCO
+            instances JSON.
+        claimed: An mIoU that was stated for these label maps, to be checked.
+        compare: Two tables that --out wrote, to be set against one another.
+        suite: YAML list of data sets, each with options of this command.
+        models: Models of a suite, in place of --checkpoint.
         out: Where to write the figures.
     """
 
-    dataset: Literal["pairs", "pascal5i", "coco20i", "fss1000", "shapes"]
+    dataset: Literal["pairs", "pascal5i", "coco20i", "fss1000", "shapes"] | None = None
     split: str = "val"
     unseen: Annotated[str | None, Spelling("K|NAMES")] = None
     workers: Whole = 1
+    predictions: Annotated[Path | None, Spelling("DIR")] = None
+    claimed: Annotated[float | None, Spelling("MIOU")] = None
+    compare: Annotated[Sequence[str] | None, Spelling("FILE.json")] = None
+    suite: Annotated[Path | None, Spelling("FILE.yaml")] = None
+    models: Annotated[Sequence[str] | None, Spelling("MODEL")] = None
     out: Annotated[Path | None, Spelling("FILE.json")] = None
+
+
+SUITE_OPTIONS = (
+    "dataset", "data_root", "split", "splits", "prompts", "ignore_index", "unseen", "size",
+    "scales", "flip", "window", "workers",
+)  # fmt: skip
+"""What an entry of a suite may say; the rest is the run's."""

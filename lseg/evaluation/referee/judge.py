@@ -161,7 +161,7 @@ class _Court:
             return
         self.repeats.add_files(name, [one.source for one in found])
         values = found[0].read()
-        self.repeats.add_map(name, values, truth)
+        self.repeats.add_map(name, values, image, truth)
         if values.shape != truth.shape:
             self.turned += values.shape == truth.shape[::-1]
             self.sizes.append(f"{name} ({_size(values)} instead of {_size(truth)})")

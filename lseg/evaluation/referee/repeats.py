@@ -25,6 +25,7 @@ def digest(*arrays: np.ndarray) -> bytes:
 
 class _Seen(NamedTuple):
     name: str
+    image: bytes
     truth: bytes
 
 
@@ -63,12 +64,12 @@ class Repeats:
         if len(sources) > 1:
             self._files.append(f"{name} ({', '.join(sources)})")
 
-    def add_map(self, name: str, values: np.ndarray, truth: np.ndarray) -> None:
-        """Notes a label map."""
+    def add_map(self, name: str, values: np.ndarray, image: np.ndarray, truth: np.ndarray) -> None:
+        """Notes a picture's label map."""
         small = values.astype(np.uint16)
         taken, plain = (len(zlib.compress(one.tobytes())) for one in (small, np.zeros_like(small)))
         if taken > plain + _PLAIN:
-            self._by_map[digest(small)].append(_Seen(name, digest(truth)))
+            self._by_map[digest(small)].append(_Seen(name, digest(image), digest(truth)))
 
     def warnings(self) -> list[str]:
         """A sentence for each kind of repetition."""
@@ -92,11 +93,11 @@ class Repeats:
         copies = [
             " = ".join(one.name for one in maps)
             for maps in self._by_map.values()
-            if len({one.truth for one in maps}) > 1
+            if len({one.image for one in maps}) > 1 and len({one.truth for one in maps}) > 1
         ]
         if copies:
             found.append(
-                "twice: the same map lies under several names, though the truth differs: "
+                "twice: the same map lies under the names of several pictures that differ: "
                 f"{listed(copies)}"
             )
         return found

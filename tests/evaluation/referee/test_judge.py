@@ -291,6 +291,14 @@ def test_a_map_under_two_names_is_noticed(tmp_path):
     assert "p0 = p2" in table["warnings"][0]
 
 
+def test_equal_pictures_have_equal_maps_whatever_their_truths(tmp_path):
+    data = world(pictures=4)
+    data.pictures = {2: 0}
+    maps = predictions(data, 0.5)
+    maps[2] = maps[0]
+    assert judged(data, save_maps(tmp_path, data.names, maps))["warnings"] == []
+
+
 def test_an_averaged_figure_beside_the_maps_or_given_is_noticed(tmp_path):
     data = world(pictures=4)
     maps = predictions(data, 0.9)
