@@ -13,6 +13,7 @@ from lseg.evaluation.bootstrap import RESAMPLES, SEED, Interval, interval, resam
 from lseg.evaluation.figures import Protocol
 from lseg.evaluation.picture_areas import PictureAreas
 from lseg.evaluation.report import listed
+from lseg.paths import user_path
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def read_table(path: Path) -> FigureTable:
     Raises:
         DataError: If it is missing or something else.
     """
+    path = user_path(path, DataError)
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from lseg.errors import ConfigError
+from lseg.paths import user_path
 
 _FORM = (
     "A suite is a YAML list whose entries have the names of the options of `lseg evaluate`, such "
@@ -66,6 +67,7 @@ def read_suite(path: Path, known: Collection[str]) -> list[SuiteEntry]:
         ConfigError: If the file cannot be read, an option is unknown, `dataset` is missing, or two
             entries are given the same name.
     """
+    path = user_path(path, ConfigError)
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -128,3 +128,13 @@ def test_absent_predictions_are_refused(refused, data, tmp_path):
         "evaluate", "--dataset", "pairs", "--data-root", data, "--predictions", tmp_path / "none"
     )
     assert "there is no folder" in said
+
+
+@pytest.mark.parametrize("impossible", ["n" * 300, "a\0b"], ids=["long", "null"])
+def test_no_text_in_the_place_of_a_path_is_a_traceback(refused, data, tables, impossible):
+    for more in (
+        ["--dataset", "pairs", "--data-root", data, "--predictions", impossible],
+        ["--suite", impossible],
+        ["--compare", tables[0], impossible],
+    ):
+        assert len(refused("evaluate", *more)) < 500

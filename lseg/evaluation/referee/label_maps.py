@@ -16,6 +16,7 @@ from lseg.errors import DataError
 from lseg.evaluation.class_matching import NO_CLASS, ClassMatcher
 from lseg.evaluation.referee.coco_maps import CocoFile, is_instances
 from lseg.evaluation.report import listed
+from lseg.paths import user_path
 
 _LAYOUT = (
     "Label maps are <stem of the picture>.png with an index a pixel, in the data set's class "
@@ -56,12 +57,13 @@ class LabelMapFolder:
         """Lists the files.
 
         Args:
-            folder: A folder, or a COCO instances JSON.
+            folder: A folder, or a COCO instances JSON; `~` is expanded.
             matcher: Finds the classes of labels.
 
         Raises:
             DataError: If there is no such folder, or no label map in it.
         """
+        folder = user_path(folder, DataError)
         self.folder = folder
         self.unknown: set[str] = set()
         self.tables: dict[Path, dict[str, Any]] = {}
