@@ -35,5 +35,9 @@ class DataError(LSegError):
     """A data set whose files are missing, corrupt or do not fit together."""
 
 
+class CorruptDataError(DataError):
+    """A file of a data set that is there, and damaged or at odds with itself."""
+
+
 class CheckpointError(LSegError):
     """A model file or folder that is missing, of another kind, or does not fit the network."""

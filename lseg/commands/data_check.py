@@ -10,7 +10,7 @@ from lseg.data.fewshot.folds import Part
 from lseg.data.fewshot.lists import BenchmarkFolders
 from lseg.data.sets.pairs import PairsDataset
 from lseg.data.sets.pairs import find_problems as find_pairs_problems
-from lseg.errors import DataError
+from lseg.errors import CorruptDataError, DataError
 from lseg.evaluation.protocols import Files
 
 PARTS = {"train": Part.TRAIN, "val": Part.TEST}
@@ -66,7 +66,7 @@ def check_benchmark(options: DataCheckOptions) -> None:
         try:
             listings[name] = LISTED_PICTURES[options.dataset](folders, PARTS[name])
         except DataError as error:
-            if options.split:
+            if options.split or isinstance(error, CorruptDataError):
                 raise
             reasons.append(error)
             print(f"{name}: not checked, {str(error).splitlines()[0]}")

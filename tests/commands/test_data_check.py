@@ -1,4 +1,8 @@
+import json
+import math
+
 import numpy as np
+from coco_trees import coco20i_tree, image, instances, save_picture, thing
 from fewshot_trees import coco_json_tree, coco_tree, fss_tree, save_png, voc_tree
 
 
@@ -42,6 +46,30 @@ def test_missing_and_corrupt_files_are_counted(run, tmp_path):
     assert "Expected: <root>/VOC2012" in err
     code, out, _ = check(run, "pascal5i", tmp_path)
     assert "sizes differ: 2007_000007: image 48x48, mask 9x9 pixels" in out
+
+
+def test_odd_annotations_are_found_and_empty_ones_noted(run, tmp_path):
+    broken = thing([[1, 1, math.nan, 1, 5, 5]], id=9, image_id=2)
+    pictures = [image(), image(id=2, file_name="b.jpg")]
+    coco20i_tree(tmp_path, instances([thing(), thing([], id=8), broken], pictures))
+    save_picture(tmp_path / "COCO2014/val2014/b.jpg")
+    code, out, err = check(run, "coco20i", tmp_path)
+    assert code == 2
+    assert "val: 2 pictures, 1 problem(s): 1 corrupt mask" in out
+    assert "note: " in out
+    assert "1 annotation(s) without an outline" in out
+    assert "annotation 9 of 'b.jpg' has the coordinate nan" in out
+    assert err.startswith("lseg: 1 problem(s)")
+
+
+def test_a_corrupt_file_of_one_part_is_an_error_though_the_other_is_sound(run, tmp_path):
+    coco20i_tree(tmp_path, instances([thing(image_id=5)]))
+    train = tmp_path / "COCO2014/annotations/instances_train2014.json"
+    train.write_text(json.dumps(instances()))
+    save_picture(tmp_path / "COCO2014/train2014/a.jpg")
+    code, _, err = check(run, "coco20i", tmp_path)
+    assert code == 2
+    assert "annotation 7 has the image_id 5" in err
 
 
 def test_an_incomplete_class_is_noted_and_its_orphans_are_problems(run, tmp_path):

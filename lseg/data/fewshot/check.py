@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lseg.data.base.check import Problem, picture_problems
@@ -49,7 +49,8 @@ def pascal_pictures(folders: BenchmarkFolders, part: Part) -> ListedPictures:
 def coco_pictures(folders: BenchmarkFolders, part: Part) -> ListedPictures:
     """All folds of COCO-20i."""
     folder = CocoFolder(folders.root, part.split)
-    return _listed(folder, folders, part, ("coco", ".pkl"), read_coco, CocoBenchmark.folds)
+    listed = _listed(folder, folders, part, ("coco", ".pkl"), read_coco, CocoBenchmark.folds)
+    return replace(listed, notes=[*listed.notes, *folder.notes])
 
 
 def fss_pictures(folders: BenchmarkFolders, part: Part) -> ListedPictures:

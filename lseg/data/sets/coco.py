@@ -9,11 +9,14 @@ import numpy as np
 
 from lseg.data.base.folder import BACKGROUND, AnnotatedFolder, published_root
 from lseg.data.base.images import load_mask
-from lseg.data.sets.class_names import COCO
+from lseg.data.sets.class_names import COCO, COCO_IDS, natural_name
+from lseg.data.sets.coco_categories import Categories
+from lseg.data.sets.coco_file import CocoFile
 from lseg.data.sets.coco_instances import CocoInstances
 from lseg.errors import DataError
 
 _VOID = 255
+_CATEGORIES = Categories.numbered(zip(COCO_IDS, COCO, strict=True))
 
 
 class CocoFolder(AnnotatedFolder):
@@ -45,7 +48,7 @@ class CocoFolder(AnnotatedFolder):
         self.annotations = self.root / "annotations"
         if not self.annotations.is_dir():
             raise DataError(f"there is no folder {self.annotations}. Expected: {self.layout}")
-        self._instances: dict[str, CocoInstances] = {}
+        self._instances: dict[str, CocoInstances | DataError] = {}
 
     def image_path(self, stem: str) -> Path:
         """See `AnnotatedFolder`."""
@@ -99,14 +102,34 @@ class CocoFolder(AnnotatedFolder):
             DataError: If the file is missing or is no instances JSON.
         """
         if folder not in self._instances:
-            path = self.annotations / f"instances_{folder}.json"
-            if not path.is_file():
-                raise DataError(
-                    f"there are neither masks in {self.annotations / folder} nor a file {path}. "
-                    f"Expected: {self.layout}"
-                )
-            self._instances[folder] = CocoInstances(path)
-        return self._instances[folder]
+            try:
+                self._instances[folder] = self._open(folder)
+            except DataError as error:
+                self._instances[folder] = error
+        found = self._instances[folder]
+        if isinstance(found, DataError):
+            raise type(found)(str(found))
+        return found
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left aside of the split's JSON, where masks are drawn from one."""
+        folder = f"{self.split}2014"
+        try:
+            return [] if self._has_pngs(folder) else self.instances(folder).notes
+        except DataError:  # each of the masks will say it
+            return []
+
+    def _open(self, folder: str) -> CocoInstances:
+        path = self.annotations / f"instances_{folder}.json"
+        if not path.is_file():
+            raise DataError(
+                f"there are neither masks in {self.annotations / folder} nor a file {path}. "
+                f"Expected: {self.layout}"
+            )
+        file = CocoFile(path)
+        _CATEGORIES.check(file, [[natural_name(name) for name in COCO]])
+        return CocoInstances(file, _CATEGORIES)
 
     def _has_pngs(self, folder: str) -> bool:
         return (self.annotations / folder).is_dir()

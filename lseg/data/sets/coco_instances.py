@@ -1,98 +1,125 @@
-"""Class masks drawn from COCO's instances JSON."""
+"""Class masks drawn from an instances JSON: COCO's own, or one that another tool wrote.
+
+What is read: `images` (id, file_name, height, width), `annotations` (image_id, category_id,
+segmentation) and, where the set is not COCO's own, `categories` (id, name). `area`, `bbox`,
+`iscrowd` and all other fields are left aside.
+
+- A corrupt entry is an error that names it: about the file as a whole when it is read, about a
+  picture when its mask is asked for.
+- An annotation that outlines nothing (no segmentation, as those of boxes or key points; an empty
+  one; polygons of fewer than three points) is skipped, and counted in `notes`.
+- A crowd counts as its class.
+- Where things overlap, the one of fewer pixels lies on top; of equal ones the later in the file.
+"""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lseg.data.base.folder import BACKGROUND
-from lseg.data.sets.class_names import COCO_IDS
+from lseg.data.sets.coco_categories import Categories
+from lseg.data.sets.coco_file import CocoFile, ListedPicture, identity_of, short
+from lseg.data.sets.coco_outline import OutlineError, Runs, draw, is_empty
 from lseg.errors import DataError
 
 
-class _Instance(NamedTuple):
-    class_index: int
-    area: float
-    segmentation: Any  # polygons, or run lengths of a crowd
+class _Thing(NamedTuple):
+    label: str  # what messages call its annotation
+    category_id: Any
+    segmentation: Any
 
 
 class _Picture(NamedTuple):
-    height: int
-    width: int
-    instances: list[_Instance]
+    listed: ListedPicture
+    things: list[_Thing]
 
 
 class CocoInstances:
     """The annotations of one instances file.
 
     Attributes:
-        names: File names of the pictures that have an annotation.
+        path: Of the file.
+        categories: Its classes.
+        all_names: Names of all pictures, in the order of the file.
+        names: Of those that show something.
+        notes: What was left aside, a sentence each.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read the file.
+    def __init__(self, file: CocoFile, categories: Categories, keep_folders: bool = False) -> None:
+        """Sort the annotations by picture.
+
+        Args:
+            file: As read.
+            categories: Which ids are which classes.
+            keep_folders: Whether the folders in a file name are part of the picture's name.
 
         Raises:
-            DataError: If it is no instances JSON, or has a category that is not COCO's.
+            DataError: If the lists are not there, pictures share an id or a name, or annotations
+                are of no picture.
         """
-        self.path = path
-        self._pictures: dict[str, _Picture] = {}
-        try:
-            values = json.loads(path.read_bytes())
-            by_id = {}
-            for image in values["images"]:
-                picture = _Picture(int(image["height"]), int(image["width"]), [])
-                by_id[image["id"]] = self._pictures[Path(image["file_name"]).name] = picture
-            for entry in values["annotations"]:
-                by_id[entry["image_id"]].instances.append(self._instance(entry))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(
-                f"{path} is no COCO instances file: expected JSON with images and annotations "
-                f"({type(error).__name__}: {error})"
-            ) from error
-        self.names = [name for name, picture in self._pictures.items() if picture.instances]
+        self._file, self.path, self.categories = file, file.path, categories
+        pictures = file.pictures(keep_folders)
+        self._pictures = {listed.name: _Picture(listed, []) for listed in pictures.values()}
+        skipped = 0
+        first = ""
+        for listed, label, entry in file.annotations(pictures):
+            segmentation = entry.get("segmentation")
+            if is_empty(segmentation):
+                skipped += 1
+                first = first or f"{label} of {listed.name!r}"
+                continue
+            thing = _Thing(label, entry.get("category_id"), segmentation)
+            self._pictures[listed.name].things.append(thing)
+        self.all_names = list(self._pictures)
+        self.names = [name for name, picture in self._pictures.items() if picture.things]
+        self.notes = []
+        if skipped:
+            self.notes.append(
+                f"{self.path} has {skipped} annotation(s) without an outline, which are skipped; "
+                f"the first is {first}"
+            )
+
+    def require_outlines(self) -> CocoInstances:
+        """Return itself.
+
+        Raises:
+            DataError: If not one picture shows anything.
+        """
+        if not self.names:
+            raise self._file.error(
+                "outlines nothing: not one of its annotations has a segmentation. Boxes and key "
+                "points alone make no masks"
+            )
+        return self
 
     def mask(self, name: str) -> np.ndarray:
         """Class indices or `BACKGROUND`, (H, W) int16.
 
-        Where instances overlap, the smaller one lies on top. Crowds count as their class.
-
         Raises:
-            DataError: If the file has no such picture, or an outline cannot be drawn.
+            DataError: If the file has no such picture, or one of its annotations is corrupt.
         """
-        from pycocotools import mask as coco
-
         picture = self._pictures.get(name)
         if picture is None:
-            raise DataError(f"{self.path} has no picture {name!r}")
-        height, width, instances = picture
-        mask = np.full((height, width), BACKGROUND, np.int16)
-        try:
-            for instance in sorted(instances, key=lambda instance: -instance.area):
-                runs = instance.segmentation
-                if isinstance(runs, list):
-                    runs = coco.merge(coco.frPyObjects(runs, height, width))
-                elif isinstance(runs["counts"], list):
-                    runs = coco.frPyObjects(runs, height, width)
-                mask[coco.decode(runs).astype(bool)] = instance.class_index
-        except Exception as error:  # pycocotools raises nearly anything
-            raise DataError(
-                f"{self.path}: an outline in {name} cannot be drawn: {error}"
-            ) from error
-        return mask
+            raise self._file.error(f"has no picture {name!r}")
+        height, width = self._file.shape(picture.listed)
+        drawn = [self._draw(name, thing, height, width) for thing in picture.things]
+        columns = np.full(width * height, BACKGROUND, np.int16)
+        for runs, index in sorted(drawn, key=lambda pair: -pair[0].area):
+            runs.fill(columns, index)
+        return np.ascontiguousarray(columns.reshape(width, height).T)
 
-    def _instance(self, entry: dict[str, Any]) -> _Instance:
-        number = entry["category_id"]
-        if number not in _INDICES:
+    def _draw(self, name: str, thing: _Thing, height: int, width: int) -> tuple[Runs, int]:
+        """The pixels and the class of a thing."""
+        index = self.categories.indices.get(identity_of(thing.category_id) or "")
+        if index is None:
             raise DataError(
-                f"{self.path} has an annotation of category {number!r}, which is none of COCO's 80"
+                f"{self.path}: {thing.label} of {name!r} has the category_id "
+                f"{short(thing.category_id)}, which is none of the {len(self.categories.names)} "
+                "categories: correct or remove it"
             )
-        return _Instance(_INDICES[number], float(entry["area"]), entry["segmentation"])
-
-
-_INDICES = {number: index for index, number in enumerate(COCO_IDS)}
+        try:
+            return draw(thing.segmentation, height, width), index
+        except OutlineError as error:
+            raise DataError(f"{self.path}: {thing.label} of {name!r} {error}") from error
