@@ -31,6 +31,7 @@ from lseg.data.sets.coco_categories import Categories
 from lseg.data.sets.coco_file import CocoFile
 from lseg.data.sets.coco_instances import CocoInstances
 from lseg.errors import DataError
+from lseg.paths import is_file
 
 _WITH_SPLIT = (
     "annotations/instances_{}.json",
@@ -108,11 +109,11 @@ class CocoCustomFolder(AnnotatedFolder):
 
     def image_path(self, stem: str) -> Path:
         """Where a picture lies; where it should, if it is nowhere."""
-        if PurePosixPath(stem).is_absolute() and Path(stem).is_file():
+        if PurePosixPath(stem).is_absolute() and is_file(Path(stem)):
             return Path(stem)
         names = (stem.lstrip("/"), PurePosixPath(stem).name)
         places = [folder / name for name in names for folder in self._folders]
-        return next((place for place in places if place.is_file()), places[0])
+        return next((place for place in places if is_file(place)), places[0])
 
     def mask_path(self, stem: str) -> Path:
         """The JSON of all pictures."""
@@ -132,11 +133,11 @@ class CocoCustomFolder(AnnotatedFolder):
 
 
 def _find_json(root: Path, splits: Sequence[str], expected: str) -> Path:
-    if root.is_file():
+    if is_file(root):
         return root
     names = [pattern.format(split) for split in splits for pattern in _WITH_SPLIT]
     for name in (*names, *_FOR_ALL):
-        if (root / name).is_file():
+        if is_file(root / name):
             return root / name
     there = sorted(
         str(path.relative_to(root))
