@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here may need a network
+os.environ["OMP_NUM_THREADS"] = "1"  # also in the commands that tests start
 
 import pytest
 import torch

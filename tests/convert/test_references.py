@@ -12,6 +12,7 @@ import plain
 import pytest
 import torch
 from reference import OUTPUTS, fill, image, manifest, outputs
+from remembering import remembering_backbones  # noqa: F401
 from torch.nn import functional as F
 
 from lseg.checkpoints.architectures import build_network
@@ -31,7 +32,7 @@ HYBRID_TOLERANCE = 6e-4
 FLOAT64_TOLERANCE = 1e-9
 STEM_TOLERANCE = 1e-4  # its first level, where the other formula is off by 4.5e-4
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("remembering_backbones")]
 
 
 def build(config, weights):

@@ -7,6 +7,7 @@ import plain
 import pytest
 import torch
 from reference import fill, image, manifest, outputs
+from remembering import remembering_backbones  # noqa: F401
 from torch.nn import functional as F
 
 from lseg.config import LSegConfig
@@ -17,6 +18,8 @@ from lseg.models.upsample import double, upsample
 NAME = "lseg_clip_vitb32_384"
 SIZES = [(384, 384), (352, 480)]
 TOLERANCE = 1e-4
+
+pytestmark = pytest.mark.usefixtures("remembering_backbones")
 
 PREFIXES = {
     "net.pretrained.model.": "trunk.backbone.vit.",
