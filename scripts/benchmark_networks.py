@@ -14,7 +14,7 @@ from lseg.config import LSegConfig
 from lseg.models.acceleration import TrainingPrecision, accelerate
 from lseg.models.lseg import LSeg
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 import plain  # the published formula, the tests' oracle
 
 

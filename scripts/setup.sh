@@ -20,7 +20,9 @@ lseg_setup() { # $1: extras, such as "[dev]"
     echo "creating the environment $venv (once, a few minutes)"
     "$python" -m venv "$venv"
   fi
-  # Bytecode is compiled when a module is first imported: most of what torch brings never is.
+  # Bytecode is compiled when a module is first imported: most of what torch brings never is. Each
+  # command would compile again, for about as long as it takes to run, were it not written down.
+  unset PYTHONDONTWRITEBYTECODE
   if ! grep -qxF "$wanted" "$venv/lseg-installed" 2>/dev/null; then
     if [ -n "${LSEG_TORCH_INDEX:-}" ]; then
       "$venv/bin/pip" install -q --no-compile --index-url "$LSEG_TORCH_INDEX" \

@@ -3,13 +3,26 @@
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here may need a network
+os.environ["OMP_NUM_THREADS"] = "1"  # also in the commands that tests start
 
 import pytest
 import torch
+from needs import REASONS
 
 from lseg.config import LSegConfig, TextConfig, TrunkConfig
 
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """A test is skipped for one of the reasons of `needs`, or it fails."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(REASONS):
+            report.outcome, report.longrepr = "failed", f"skipped for no known reason: {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True)

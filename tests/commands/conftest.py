@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from drawing import LABELS, TRUNK, draw, save_depth_net, save_lseg
+from drawing import LABELS, draw, save_depth_net, save_lseg
+from networks import CONV
 from PIL import Image
 
 from lseg.cli import main
@@ -68,7 +69,7 @@ def depth_folder(tmp_path_factory):
 def classes_folder(tmp_path_factory):
     """A network with classes of its own, each of which wins some pixels."""
     torch.manual_seed(0)
-    config = SegmentationConfig(TRUNK, Preprocessing(size=64), LABELS)
+    config = SegmentationConfig(CONV, Preprocessing(size=64), LABELS)
     model = DPTSegmentation(config).eval()
     with torch.no_grad():
         pixels = torch.from_numpy(draw(48, 64)).permute(2, 0, 1)[None]

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 import torch
 from drawing import names
-from official import hollow, needs_manifests
+from official import hollow
 
 import lseg.convert.checkpoint
 import lseg.convert.official
@@ -113,7 +113,6 @@ def test_a_destination_with_files_is_refused_and_stays(refused, mistakes, pictur
     assert {path: path.read_bytes() for path in pictures.iterdir()} == before
 
 
-@needs_manifests
 @pytest.mark.parametrize(
     ("name", "change", "options", "part"),
     [

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 import torch
 from pickles import FORMATS
+from saved_network import config, model  # noqa: F401
 
 
 @pytest.fixture(params=FORMATS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from official import hollow, needs_manifests, refusal
+from official import hollow, refusal
 
 import lseg.convert.checkpoint
 import lseg.convert.official
@@ -39,7 +39,6 @@ def test_a_folder_of_another_kind_is_refused(tmp_path, model, name):
     assert not (tmp_path / "out").exists()
 
 
-@needs_manifests
 @pytest.mark.parametrize(
     "key",
     ["token_embedding.weight", "transformer.resblocks.5.mlp.c_fc.bias", "text_projection"],

@@ -1,11 +1,9 @@
 """The official zero-shot ResNet-101, converted, through `lseg fewshot`: its figures in full.
 
-The other side is the published network's formula (tests/plain.py), Pillow and NumPy alone.
+The other side is the published network's formula (tests/support/plain.py), Pillow and NumPy alone.
 """
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -14,31 +12,24 @@ import pytest
 import torch
 from fewshot_trees import voc_tree
 from PIL import Image
+from reference import fill, manifest
 
 from lseg.checkpoints.load import load_model
 from lseg.cli import main
 from lseg.data.sets.class_names import PASCAL
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 MEAN, STD = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
 SIZE = 480
 EPISODES = 5
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no manifests in {REFERENCE}"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """What `lseg convert` makes of the checkpoint."""
-    spec = importlib.util.spec_from_file_location("reference_fill", REFERENCE / "fill.py")
-    filler = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(filler)
-    manifest = json.loads((REFERENCE / "manifest_lseg_clip_resnet101.json").read_text())
     path = tmp_path_factory.mktemp("reference") / "official.ckpt"
-    weights = {key: filler.fill(key, shape) for key, shape in manifest.items()}
+    weights = {key: fill(key, shape) for key, shape in manifest("lseg_clip_resnet101").items()}
     torch.save({"state_dict": weights}, path)
     assert main(["convert", str(path), str(path.with_name("converted"))]) == 0
     path.unlink()

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from lseg.checkpoints.architectures import build_network
@@ -12,8 +13,6 @@ from lseg.config import DepthConfig, Preprocessing, SegmentationConfig, TrunkCon
 from lseg.convert.huggingface import convert_huggingface, is_huggingface
 from lseg.errors import CheckpointError
 from lseg.store.tensors import load_weights
-
-transformers = pytest.importorskip("transformers")
 
 DEPTH, SEGMENTATION = (
     transformers.DPTForDepthEstimation,

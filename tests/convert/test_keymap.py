@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from official import DPT, FILE, LSEG, blank, needs_manifests, recognised, refusal
+from official import DPT, FILE, LSEG, blank, recognised, refusal
 
 from lseg.config import DepthConfig
 from lseg.convert.keymap import Conversion, Rule, Source, rename, take
@@ -38,7 +38,6 @@ def test_the_key_of_the_checkpoint_is_found_again():
     assert conversion.original("z.0.weight") == "c.0.weight"
 
 
-@needs_manifests
 @pytest.mark.parametrize("name", [*LSEG, *DPT])
 def test_every_kept_key_is_found_again(name):
     keys = list(blank(name))

@@ -4,13 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-from official import DPT, FILE, LSEG, blank, fit, needs_manifests, network, recognised, refusal
+from official import DPT, FILE, LSEG, blank, fit, network, recognised, refusal
 
 from lseg.config import DepthConfig, LSegConfig, Preprocessing, SegmentationConfig, TextConfig
 from lseg.convert.official import default_labels, text_config, trunk_config
 
 
-@needs_manifests
 @pytest.mark.parametrize("name", [*LSEG, *DPT])
 def test_every_key_is_kept_or_dropped_with_a_reason(name):
     weights = blank(name)
@@ -25,7 +24,6 @@ def test_every_key_is_kept_or_dropped_with_a_reason(name):
     assert set(conversion.weights) == set(network(name)[1].state_dict())
 
 
-@needs_manifests
 @pytest.mark.parametrize(("name", "preset"), LSEG.items())
 def test_the_configuration_of_lseg_is_that_of_the_preset(name, preset):
     wanted = LSegConfig.preset(preset)
@@ -34,7 +32,6 @@ def test_the_configuration_of_lseg_is_that_of_the_preset(name, preset):
     assert config == dataclasses.replace(wanted, text=text)
 
 
-@needs_manifests
 @pytest.mark.parametrize(("name", "preset"), DPT.items())
 def test_the_configuration_of_dpt(name, preset):
     config = recognised(blank(name)).config
@@ -46,7 +43,6 @@ def test_the_configuration_of_dpt(name, preset):
         assert config == SegmentationConfig(trunk, Preprocessing(size=480), default_labels(150))
 
 
-@needs_manifests
 def test_the_clip_of_an_lseg_is_split_into_text_tower_and_rest():
     conversion = recognised(blank("lseg_clip_vitb32_384"))
     keys = {key.split(".")[0] for key in conversion.text}
@@ -57,7 +53,6 @@ def test_the_clip_of_an_lseg_is_split_into_text_tower_and_rest():
     assert all(key.split(".")[1] in ("visual", "logit_scale") for key in clip)
 
 
-@needs_manifests
 @pytest.mark.parametrize("name", ["lseg_clip_vitb32_384", "dpt_hybrid-midas"])
 def test_another_size_of_the_position_table(name):
     weights = blank(name)
@@ -67,7 +62,6 @@ def test_another_size_of_the_position_table(name):
     assert trunk_config(weights, FILE).backbone_options == {"img_size": 15 * stride}
 
 
-@needs_manifests
 @pytest.mark.parametrize(
     ("width", "resnet", "model"),
     [

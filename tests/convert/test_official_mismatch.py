@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from official import FILE, blank, fit, needs_manifests, recognised, refusal
+from official import FILE, blank, fit, recognised, refusal
 
 from lseg.convert.official import trunk_config
 
@@ -33,7 +33,6 @@ def loaded(name, weights):
     fit(name, recognised(weights))
 
 
-@needs_manifests
 @pytest.mark.parametrize(("name", "key"), CASES)
 def test_a_missing_weight_is_named(name, key):
     weights = blank(name)
@@ -41,7 +40,6 @@ def test_a_missing_weight_is_named(name, key):
     assert repr(f"net.{key}") in refusal(loaded, name, weights)
 
 
-@needs_manifests
 @pytest.mark.parametrize(("name", "key"), CASES)
 @pytest.mark.parametrize("shape", [(), (3,), (2, 2, 2, 2, 2)], ids=str)
 def test_a_weight_of_another_shape_is_named(name, key, shape):
@@ -50,7 +48,6 @@ def test_a_weight_of_another_shape_is_named(name, key, shape):
     assert repr(f"net.{key}") in refusal(loaded, name, weights)
 
 
-@needs_manifests
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
@@ -69,14 +66,12 @@ def test_a_renamed_weight_is_named(name, old, new):
     assert repr(f"net.{old}") in message or repr(f"net.{new}") in message
 
 
-@needs_manifests
 def test_an_unknown_transformer_is_refused_with_the_known_ones():
     weights = blank("lseg_clip_vitb32_384")
     weights["pretrained.model.patch_embed.proj.weight"] = torch.empty(384, 3, 16, 16, device="meta")
     assert "384" in refusal(trunk_config, weights, FILE)
 
 
-@needs_manifests
 @pytest.mark.parametrize("rows", [0, 1])
 def test_a_position_table_without_positions_is_refused(rows):
     weights = blank("lseg_clip_vitb32_384")

@@ -4,12 +4,11 @@ import dataclasses
 
 import pytest
 import torch
-from official import BLOCK_KEYS, NO_BLOCK, blank, needs_manifests, network, recognised, refusal
+from official import BLOCK_KEYS, NO_BLOCK, blank, network, recognised, refusal
 
 from lseg.convert.official import SpatialBlockOptions
 
 
-@needs_manifests
 @pytest.mark.parametrize("key", BLOCK_KEYS)
 def test_spatial_blocks_must_be_described(key):
     weights = blank("lseg_clip_vitb32_384")
@@ -18,7 +17,6 @@ def test_spatial_blocks_must_be_described(key):
     assert all(option in message for option in ("--block", "bottleneck", "depthwise"))
 
 
-@needs_manifests
 @pytest.mark.parametrize("kind", ["depthwise", "bottleneck"])
 def test_spatial_blocks_as_described(kind):
     weights = blank("lseg_clip_vitb32_384")
@@ -36,13 +34,11 @@ def test_spatial_blocks_as_described(kind):
     assert config == wanted
 
 
-@needs_manifests
 def test_spatial_blocks_that_are_not_there_are_refused():
     message = refusal(recognised, blank("lseg_clip_vitb32_384"), SpatialBlockOptions("depthwise"))
     assert "--block" in message
 
 
-@needs_manifests
 @pytest.mark.parametrize("count", [1, 149, 151])
 def test_labels_must_be_as_many_as_classes(count):
     labels = tuple(f"label {index}" for index in range(count))
@@ -51,7 +47,6 @@ def test_labels_must_be_as_many_as_classes(count):
     assert str(count) in message
 
 
-@needs_manifests
 def test_labels_and_depth_options_reach_the_configuration():
     labels = tuple(f"label {index}" for index in range(150))
     config = recognised(blank("dpt_large-ade20k"), labels=labels).config

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from official import blank, hollow, needs_manifests, refusal
+from official import blank, hollow, refusal
 from safetensors.torch import save_file
 
 from lseg.convert.foreign import read_state_dict
@@ -39,7 +39,6 @@ def test_what_wrappers_put_before_names_is_taken_off():
     assert strip_prefixes({"a": tensor, "net.b": tensor}) == ({"a": tensor, "net.b": tensor}, "")
 
 
-@needs_manifests
 @pytest.mark.parametrize(
     ("name", "key", "new"),
     [
@@ -58,7 +57,6 @@ def test_without_the_telling_weight_the_error_still_names_it(tmp_path, name, key
     assert "no known kind" not in message
 
 
-@needs_manifests
 @pytest.mark.parametrize(
     ("name", "options", "flag"),
     [
@@ -73,7 +71,6 @@ def test_options_without_a_use_are_refused(tmp_path, name, options, flag):
     assert flag in refusal(recognise, tmp_path / "model.pt", options)
 
 
-@needs_manifests
 def test_every_weight_of_a_manifest_is_known_with_its_prefix(tmp_path):
     torch.save({"state_dict": hollow("lseg_clip_vitb32_384")}, tmp_path / "model.ckpt")
     conversion, origin = recognise(tmp_path / "model.ckpt", ConvertOptions())

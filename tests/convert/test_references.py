@@ -1,18 +1,18 @@
 """Converted checkpoints against outputs of the originals with the same weights, stage by stage.
 
-`references/README.md` says how the outputs were made and what is stored of them.
+`tests/references/README.md` says how the outputs were made and what is stored of them.
 """
 
 import copy
 import dataclasses
 import functools
-from pathlib import Path
 
 import numpy as np
 import plain
 import pytest
 import torch
-from official import REFERENCE, filler, manifest
+from reference import OUTPUTS, fill, image, manifest, outputs
+from remembering import remembering_backbones  # noqa: F401
 from torch.nn import functional as F
 
 from lseg.checkpoints.architectures import build_network
@@ -23,8 +23,6 @@ from lseg.models.upsample import double, upsample
 from lseg.store.tensors import load_weights
 from lseg.text.tower import build_text_tower
 
-STORED = {path.stem: path for path in (Path(__file__).parent / "references").glob("*.npz")}
-STORED["dpt_large-midas"] = REFERENCE / "ref_dpt_large-midas.npz"
 SIZES = [(384, 384), (352, 480)]
 
 TOLERANCE = 1e-4
@@ -34,10 +32,7 @@ HYBRID_TOLERANCE = 6e-4
 FLOAT64_TOLERANCE = 1e-9
 STEM_TOLERANCE = 1e-4  # its first level, where the other formula is off by 4.5e-4
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no manifests in {REFERENCE}"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("remembering_backbones")]
 
 
 def build(config, weights):
@@ -52,10 +47,9 @@ class Case:
 
     def __init__(self, name):
         self.name = name
-        with np.load(STORED[name]) as file:
-            self.stored = dict(file)
+        self.stored = outputs(name)
         weights = {
-            key: filler().fill(key, shape)
+            key: fill(key, shape)
             for key, shape in manifest(name).items()
             if ".visual." not in key or key.endswith("layer1.0.conv1.weight")
         }
@@ -74,7 +68,7 @@ class Case:
         """The inputs of the level convolutions, the fusion's output, and what the network says."""
         if size not in self.runs:
             trunk = self.model.trunk
-            pixels = filler().image(*size, seed=1, batch=2 if self.zero_shot else 1)
+            pixels = image(*size, seed=1, batch=2 if self.zero_shot else 1)
             stages = plain.stages(trunk, pixels)
             hook = trunk.fusion.register_forward_hook(
                 lambda m, i, out: stages.update(path_1=double(trunk.project(out)))
@@ -102,10 +96,8 @@ class Case:
         return lambda labels: tower.encode_text(tokenizer(list(labels)), normalize=True).detach()
 
 
-@pytest.fixture(scope="module", params=sorted(STORED))
+@pytest.fixture(scope="module", params=sorted(set(OUTPUTS) - {"lseg_clip_vitb32_384"}))
 def case(request):
-    if not STORED[request.param].is_file():
-        pytest.skip(f"no {STORED[request.param]}")
     return Case(request.param)
 
 
@@ -176,7 +168,7 @@ def test_outputs(case, size):
 def test_the_hybrid_is_the_same_function_in_float64(case, size):
     """Without rounding in the way: the other standardisation formula would be off by 4e-3."""
     exact = copy.deepcopy(case.model).double()
-    output = exact(filler().image(*size, seed=1).double())
+    output = exact(image(*size, seed=1).double())
     steps = (16, 16) if "midas" in case.name else (25, 32, 32)
     stored = case.stored[f"{label(size)}_float64"]
     ours = output[(slice(None), *(slice(None, None, step) for step in steps))]
@@ -209,7 +201,7 @@ def test_inverted_depth(case, what, scale, shift):
     plain = case.run((384, 384))[""]
     config = dataclasses.replace(case.config, scale=scale, shift=shift, invert=True)
     inverted = build(config, case.model.state_dict())
-    depth = inverted(filler().image(384, 384, seed=1))
+    depth = inverted(image(384, 384, seed=1))
     assert torch.allclose(depth, 1 / (scale * plain + shift), rtol=1e-5)
     wanted = case.stored[f"384x384_{what}"]
     assert np.abs(depth[:, ::4, ::4].numpy() / wanted - 1).max() < TOLERANCE

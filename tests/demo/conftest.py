@@ -1,17 +1,13 @@
 """The demo over the embedded model, served by this process; a browser where there is one."""
 
-import os
-import shutil
-
 import numpy as np
 import pytest
+from needs import CHROMIUM
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 import lseg
 from lseg.data.sets.shapes import CLASSES, draw
-
-pytest.importorskip("gradio", reason="the extra `demo` is not installed")
-
 from lseg.demo.limits import Limits
 from lseg.demo.server import running
 from lseg.demo.service import Service
@@ -51,17 +47,10 @@ def shapes(tmp_path):
 
 @pytest.fixture(scope="module")  # while it is open, this thread has an event loop
 def browser():
-    """A Chromium of the system; CI_BROWSER=1 makes its absence an error."""
-    demanded = os.environ.get("CI_BROWSER") == "1"
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None and not demanded:
-        pytest.skip("no chromium here (CI_BROWSER=1 demands one)")
-    if not demanded:
-        pytest.importorskip("playwright")
-    from playwright.sync_api import sync_playwright
-
+    """A Chromium of the system: see `needs_browser`."""
+    assert CHROMIUM, "no chromium here, and CI_BROWSER=1 demands one"
     flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(flags))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(flags))
         yield browser
         browser.close()

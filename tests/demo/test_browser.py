@@ -5,12 +5,14 @@ import re
 
 import numpy as np
 import pytest
+from needs import needs_browser
 from PIL import Image
 from pycocotools import mask as coco
 
 from lseg.data.sets.shapes import CLASSES
 from lseg.inference.segmenter import Segmenter
 
+pytestmark = needs_browser
 WAIT = 20_000  # milliseconds
 
 

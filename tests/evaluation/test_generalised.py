@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from data.random_source import RandomBenchmark
+from random_source import RandomBenchmark
 
 from lseg.data.base.folder import IGNORE
 from lseg.data.fewshot.all_classes import AllClassesData

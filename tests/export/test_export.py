@@ -14,9 +14,6 @@ from lseg.export.formats import FORMATS, OnnxFile, details, export, largest_diff
 from lseg.models.dpt import DPTDepth
 from lseg.models.lseg import LSeg
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnxscript")
-
 
 def network(config):
     """With batch norm statistics that are not the initial ones."""

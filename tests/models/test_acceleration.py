@@ -72,7 +72,6 @@ def test_depth_networks_too(tiny_conv_config):
 
 @torch.inference_mode()
 def test_int8_stays_near_float32(tiny_vit_config):
-    pytest.importorskip("torchao")
     model = LSeg(tiny_vit_config).eval()
     pixels, text = torch.randn(2, 3, 64, 80), unit(5, 24)
     wanted = model(pixels, text)

@@ -5,12 +5,11 @@ import re
 
 import pytest
 import torch
+import transformers
 
 from lseg.config import TrunkConfig
 from lseg.models.build import build_trunk
 from lseg.models.upsample import double
-
-transformers = pytest.importorskip("transformers")
 
 DEPTH = 4
 

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from needs import needs_gpu
 from torch.nn import functional as F
 
 from lseg.models.acceleration import accelerate, prepare_training, round_float32
@@ -11,7 +12,7 @@ from lseg.models.loss import strip_cross_entropy
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map, top_labels
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+pytestmark = needs_gpu
 
 
 @pytest.fixture(params=["vit", "conv"])

@@ -1,14 +1,13 @@
 """Every stage of LSeg ViT-B/32 against outputs of the original code, with the same weights."""
 
 import dataclasses
-import importlib.util
-import json
-from pathlib import Path
 
 import numpy as np
 import plain
 import pytest
 import torch
+from reference import fill, image, manifest, outputs
+from remembering import remembering_backbones  # noqa: F401
 from torch.nn import functional as F
 
 from lseg.config import LSegConfig
@@ -16,13 +15,11 @@ from lseg.models.lseg import LSeg
 from lseg.models.maps import whole
 from lseg.models.upsample import double, upsample
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+NAME = "lseg_clip_vitb32_384"
 SIZES = [(384, 384), (352, 480)]
 TOLERANCE = 1e-4
 
-pytestmark = pytest.mark.skipif(
-    not REFERENCE.is_dir(), reason=f"no reference outputs in {REFERENCE}"
-)
+pytestmark = pytest.mark.usefixtures("remembering_backbones")
 
 PREFIXES = {
     "net.pretrained.model.": "trunk.backbone.vit.",
@@ -68,30 +65,16 @@ def build(config, weights):
 
 
 @pytest.fixture(scope="module")
-def fill():
-    spec = importlib.util.spec_from_file_location("reference_fill", REFERENCE / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def stored():
-    with np.load(REFERENCE / "ref_lseg_clip_vitb32_384.npz") as file:
-        return dict(file)
+    return outputs(NAME)
 
 
 @pytest.fixture(scope="module")
-def manifest():
-    return json.loads((REFERENCE / "manifest_lseg_clip_vitb32_384.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def weights(fill, manifest):
+def weights():
     return {
-        our_key(key): fill.fill(key, shape)
-        for key, shape in manifest.items()
-        if not key.startswith(("_", *UNUSED))
+        our_key(key): fill(key, shape)
+        for key, shape in manifest(NAME).items()
+        if not key.startswith(UNUSED)
     }
 
 
@@ -108,7 +91,7 @@ def text20(stored):
 
 
 @pytest.fixture(scope="module")
-def clip(fill, manifest):
+def clip():
     """CLIP's text tower with the original's weights; its vectors for label names."""
     import open_clip
 
@@ -117,8 +100,8 @@ def clip(fill, manifest):
     net = open_clip.model.CLIP(512, vision, config["text_cfg"], quick_gelu=True).eval()
     prefix = "net.clip_pretrained."
     text = {
-        key.removeprefix(prefix): fill.fill(key, shape)
-        for key, shape in manifest.items()
+        key.removeprefix(prefix): fill(key, shape)
+        for key, shape in manifest(NAME).items()
         if key.removeprefix(prefix).startswith(TEXT) and key.startswith(prefix)
     }
     missing, unexpected = net.load_state_dict(text, strict=False)
@@ -129,10 +112,10 @@ def clip(fill, manifest):
 
 
 @pytest.fixture(scope="module", params=SIZES, ids="{0[0]}x{0[1]}".format)
-def stages(request, model, fill):
+def stages(request, model):
     """The stored prefix and every stored stage of one forward pass, at full size."""
     height, width = request.param
-    pixels = fill.image(height, width, seed=1)
+    pixels = image(height, width, seed=1)
     with torch.no_grad():
         stages = plain.stages(model.trunk, pixels)
         stages["embeddings"] = model.embed(pixels)
@@ -188,16 +171,14 @@ def test_logits_of_twenty_labels(model, stages, stored, text20):
 @pytest.mark.parametrize("stages", SIZES[:1], indirect=True, ids=["384x384"])
 @pytest.mark.parametrize("activation", ["lrelu", "tanh"])
 @pytest.mark.parametrize(("arch", "block"), [(1, "bottleneck"), (2, "depthwise")])
-def test_spatial_blocks_of_depth_two(
-    fill, stored, weights, stages, text20, arch, block, activation
-):
+def test_spatial_blocks_of_depth_two(stored, weights, stages, text20, arch, block, activation):
     name = f"{stages[0]}_l20_arch{arch}_d2_{activation}"
     config = dataclasses.replace(
         LSegConfig.preset("vitb32"), block=block, block_depth=2, block_activation=activation
     )
     shapes = {"weight": (1, 1, 3, 3), "bias": (1,)}
     keys = {f"net.scratch.head_block.depthwise.depthwise.{leaf}": shapes[leaf] for leaf in shapes}
-    block_weights = {our_key(key): fill.fill(key, shape) for key, shape in keys.items()}
+    block_weights = {our_key(key): fill(key, shape) for key, shape in keys.items()}
     regularised = build(config, {**weights, **block_weights})
     assert_same_logits(full_logits(regularised, stages, text20), stored, name)
 
@@ -211,15 +192,15 @@ def test_logits_of_three_labels(clip, model, stages, stored):
     assert_same_logits(logits, stored, f"{stages[0]}_l3")
 
 
-def test_whole_forward_on_a_wide_picture(model, fill, stored, text20):
+def test_whole_forward_on_a_wide_picture(model, stored, text20):
     with torch.no_grad():
-        logits = model(fill.image(352, 480, seed=1), text20)
+        logits = model(image(352, 480, seed=1), text20)
     assert_same_logits(logits, stored, "352x480_l20")
 
 
-def test_zero_shot_labels_of_each_image(clip, model, fill, stored):
+def test_zero_shot_labels_of_each_image(clip, model, stored):
     names = stored["labels20"]
     text = torch.stack([clip(["others", names[0]]), clip(["others", names[7]])])
     with torch.no_grad():
-        logits = model(fill.image(384, 384, seed=1, batch=2), text)
+        logits = model(image(384, 384, seed=1, batch=2), text)
     assert_same_logits(logits, stored, "384x384_zs_0_7")

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import math
 import os
+import resource
 
 import open_clip
 import pytest
@@ -378,7 +379,6 @@ def test_a_place_where_nothing_can_be_written_only_costs_time(
 
 def test_a_full_disk_only_costs_time(clip_folder, own_cache):
     """The system refuses to write more than some bytes; safetensors has an error of its own."""
-    resource = pytest.importorskip("resource")
     encoder = LabelEncoder(TextConfig(), 32, open_source(clip_folder))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))

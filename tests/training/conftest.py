@@ -1,13 +1,12 @@
 """A tiny real network, label vectors in a table, and a few drawn pictures."""
 
-import json
 import sys
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from networks import CONV, WIDTH, save_table
 
-from lseg.config import LSegConfig, TextConfig, TrunkConfig
+from lseg.config import LSegConfig, TextConfig
 from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.data.sets.shapes import CLASSES
 from lseg.data.sets.shapes_data import ShapesDataModule
@@ -15,26 +14,18 @@ from lseg.training.cli import TrainingCLI
 from lseg.training.configs import with_bases
 from lseg.training.module import LSegModule
 
-WIDTH = 16
-
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "table.safetensors"
     names = ["background", *CLASSES]
     generator = torch.Generator().manual_seed(0)
-    vectors = torch.randn(len(names), WIDTH, generator=generator)
-    vectors = torch.nn.functional.normalize(vectors, dim=-1)
-    save_file({"embeddings": vectors}, path, metadata={"labels": json.dumps(names)})
-    return path
+    return save_table(path, names, generator=generator)
 
 
 @pytest.fixture
 def network(table):
-    trunk = TrunkConfig(
-        "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
-    )
-    return LSegConfig(trunk, text=TextConfig(table=str(table)), embed_dim=WIDTH)
+    return LSegConfig(CONV, text=TextConfig(table=str(table)), embed_dim=WIDTH)
 
 
 @pytest.fixture

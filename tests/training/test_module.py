@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from needs import needs_gpu
 from PIL import Image
 from pytorch_lightning import Callback, Trainer
 from torch.nn import functional as F
@@ -73,7 +74,7 @@ def test_compiled_training_takes_the_same_steps(network, data):
     assert loss(True) == pytest.approx(loss(False), rel=1e-3)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@needs_gpu
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
 def test_a_gpu_takes_nearly_the_same_steps(network, data, precision):
     def loss(accelerator, precision):

@@ -126,7 +126,7 @@ def test_it_is_the_order_of_raqm_which_draws_where_it_is_there(text, monkeypatch
     assert set_lines([text], 20)[0].text == visual_order(text)
     monkeypatch.undo()
     if not features.check("raqm"):
-        pytest.skip("Pillow without raqm")
+        return  # there is no other order to compare with
     assert set_lines([text], 20)[0].text == text
     shaped = ink(ImageFont.Layout.RAQM, text)
     ours, unordered = (

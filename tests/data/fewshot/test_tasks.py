@@ -1,6 +1,6 @@
 import pytest
 import torch
-from data.random_source import RandomSource
+from random_source import RandomSource
 
 from lseg.data.base.transforms import AugmentConfig, JointTransform
 from lseg.data.fewshot.episode_data import resize_mask

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from data.random_source import RandomBenchmark, RandomSource
+from random_source import RandomBenchmark, RandomSource
 
 from lseg.data.fewshot.shapes_benchmark import SHAPES_FOLDS, ShapesBenchmark
 from lseg.data.fewshot.tasks import IGNORE_INDEX

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from needs import PHOTOS, needs_photos
 from PIL import Image
 
 from lseg.data.sets.pairs import PairsDataset, find_problems
 from lseg.errors import DataError, ImageError
 from lseg.paths import resolve_data_path
-
-REAL = Path(os.environ.get("LSEG_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 
 @pytest.fixture
@@ -184,12 +182,14 @@ def test_ignored_last_class_is_no_label(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "classes", "ignore"), [("coco_panoptic200", 133, 255), ("camvid11", 11, 11)]
+    ("name", "classes", "ignore"),
+    [
+        pytest.param("coco_panoptic200", 133, 255, marks=needs_photos("coco_panoptic200")),
+        pytest.param("camvid11", 11, 11, marks=needs_photos("camvid11")),
+    ],
 )
 def test_real_folders(name: str, classes: int, ignore: int) -> None:
-    if not (REAL / name).is_dir():
-        pytest.skip(f"no {REAL / name}")
-    dataset = PairsDataset(REAL / name, "val", ignore)
+    dataset = PairsDataset(PHOTOS / name, "val", ignore)
     assert len(dataset.labels) == classes
     dataset.stems = dataset.stems[:5]
     assert find_problems(dataset) == []

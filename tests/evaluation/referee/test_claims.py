@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from label_worlds import count, predictions, world
+from torchmetrics.segmentation import MeanIoU
 
 from lseg.evaluation.referee.claims import Claim, find_claims, judge_claim
 
@@ -70,8 +71,7 @@ def test_each_way_of_averaging_is_named(data, maps):
 
 
 def test_torchmetrics_mean_iou_is_recognised(data, maps):
-    metrics = pytest.importorskip("torchmetrics.segmentation")
-    metric = metrics.MeanIoU(num_classes=len(data.classes), input_format="index")
+    metric = MeanIoU(num_classes=len(data.classes), input_format="index")
     data = world(pictures=5, ignored=0)
     maps = predictions(data, 0.6)
     metric.update(torch.from_numpy(np.stack(maps)), torch.from_numpy(np.stack(data.truths)))

@@ -1,25 +1,19 @@
 """A tiny real network, its label table, and pictures of coloured blocks."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from networks import CONV, WIDTH, centre, save_table
 
-from lseg.config import LSegConfig, Preprocessing, TextConfig, TrunkConfig
+from lseg.config import LSegConfig, Preprocessing, TextConfig
 from lseg.models.lseg import LSeg
 
-WIDTH = 16
 NAMES = ["sky", "road", "tree", "car", "other"]
 
 
 @pytest.fixture
 def table(tmp_path):
-    path = tmp_path / "table.safetensors"
-    vectors = torch.nn.functional.normalize(torch.randn(len(NAMES), WIDTH), dim=-1)
-    save_file({"embeddings": vectors}, path, metadata={"labels": json.dumps(NAMES)})
-    return path
+    return save_table(tmp_path / "table.safetensors", NAMES)
 
 
 @pytest.fixture
@@ -38,15 +32,10 @@ def picture():
 
 @pytest.fixture
 def model(table, picture):
-    """Its embeddings are centred, so that random labels each win some pixels."""
-    trunk = TrunkConfig(
-        "resnet10t", {"channels": [8, 8, 16, 16]}, (1, 2, 3, 4), (8, 8, 16, 16), "ignore", 8
-    )
+    """Random labels each win some pixels."""
     text = TextConfig(table=str(table))
-    model = LSeg(LSegConfig(trunk, Preprocessing(size=64), text, embed_dim=WIDTH)).eval()
-    with torch.no_grad():
-        embeddings = model.encode_image(model.normalize(picture(96, 96)[None]))
-        model.project.bias -= embeddings.mean((0, 2, 3))
+    model = LSeg(LSegConfig(CONV, Preprocessing(size=64), text, embed_dim=WIDTH)).eval()
+    centre(model, picture(96, 96).permute(1, 2, 0).numpy())
     return model
 
 

@@ -1,12 +1,10 @@
 """Checkpoints of the authors, built from the lists of their keys and shapes."""
 
 import functools
-import importlib.util
-import json
-from pathlib import Path
 
 import pytest
 import torch
+from reference import manifest
 
 from lseg.checkpoints.architectures import build_network
 from lseg.convert.keymap import Source
@@ -20,9 +18,6 @@ from lseg.convert.official import (
 from lseg.errors import CheckpointError
 from lseg.store.tensors import load_weights
 
-REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
-needs_manifests = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no manifests in {REFERENCE}")
-
 LSEG = {"lseg_clip_vitl16_384": "vitl16", "lseg_clip_vitb32_384": "vitb32",
         "lseg_clip_resnet101": "resnet101"}  # fmt: skip
 DPT = {"dpt_large-midas": "vitl16", "dpt_large-ade20k": "vitl16",
@@ -30,19 +25,6 @@ DPT = {"dpt_large-midas": "vitl16", "dpt_large-ade20k": "vitl16",
 FILE = Source("the file", "net.")
 NO_BLOCK = SpatialBlockOptions()
 BLOCK_KEYS = [f"scratch.head_block.depthwise.depthwise.{leaf}" for leaf in ("weight", "bias")]
-
-
-@functools.cache
-def manifest(name):
-    return json.loads((REFERENCE / f"manifest_{name}.json").read_text())
-
-
-@functools.cache
-def filler():
-    spec = importlib.util.spec_from_file_location("reference_fill", REFERENCE / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def dtype_of(key):
