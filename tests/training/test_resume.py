@@ -5,7 +5,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 from lseg.config import LSegConfig, TextConfig, TrunkConfig
-from lseg.data.base.datamodule import ShapesDataModule
+from lseg.data.sets.shapes_data import ShapesDataModule
 from lseg.training.module import LSegModule
 from lseg.training.optim import OptimConfig
 from lseg.training.resume import Position
