@@ -41,3 +41,7 @@ class CorruptDataError(DataError):
 
 class CheckpointError(LSegError):
     """A model file or folder that is missing, of another kind, or does not fit the network."""
+
+
+class TrainingError(LSegError):
+    """A training that cannot go on: its loss or its weights are no longer finite."""

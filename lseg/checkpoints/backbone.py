@@ -7,8 +7,9 @@ import torch
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
+from lseg.checkpoints.timm_hub import timm_source
 from lseg.config import TrunkConfig
-from lseg.errors import CheckpointError
+from lseg.errors import CheckpointError, LSegError
 from lseg.models.backbones import Backbone
 from lseg.models.build import build_backbone
 from lseg.paths import resolve_data_path
@@ -23,10 +24,18 @@ def pretrained_backbone(config: TrunkConfig, source: str) -> Backbone:
             relative paths are looked up under LSEG_DATA first.
 
     Raises:
-        CheckpointError: If the file is missing, or does not fit, naming the first wrong key.
+        CheckpointError: If the file is missing, or does not fit, naming the first wrong key; if
+            timm has no weights, or cannot reach them.
     """
     if source == "timm":
-        return build_backbone(config, pretrained=True)
+        overlay = timm_source(config.backbone)
+        try:
+            return build_backbone(config, pretrained=True, pretrained_cfg_overlay=overlay)
+        except LSegError:
+            raise
+        except Exception as error:  # any of torch's and of the clients of two hubs
+            reason = " ".join(str(error).split())[:300]
+            raise CheckpointError(f"timm's weights of {config.backbone}: {reason}") from error
     weights = _read(config, resolve_data_path(source))
     return build_backbone(
         config, pretrained=True, num_classes=0, pretrained_cfg_overlay={"state_dict": weights}

@@ -8,6 +8,7 @@ import torch
 
 from lseg.config import LSegConfig
 from lseg.errors import CheckpointError
+from lseg.files import whole_file
 from lseg.store.folder import ACCEPTED, StoredNetwork
 
 NETWORK_PREFIX = "net."
@@ -20,7 +21,39 @@ def note_config(checkpoint: dict[str, Any], config: LSegConfig) -> None:
 
 
 def read_lightning(path: Path) -> StoredNetwork:
-    """The network of a `.ckpt` file; nothing but tensors and plain values is ever unpickled.
+    """The network of a `.ckpt` file.
+
+    Raises:
+        CheckpointError: As `read_training`.
+    """
+    checkpoint = read_training(path)
+    weights = {
+        name.removeprefix(NETWORK_PREFIX): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+    }
+    return StoredNetwork(
+        str(path), LSegConfig.architecture, checkpoint[CONFIG_KEY], weights, folder=path.parent
+    )
+
+
+def write_training(checkpoint: dict[str, Any], path: Path) -> None:
+    """Writes a `.ckpt` file whole, or leaves what was there before.
+
+    Raises:
+        CheckpointError: If it cannot be written, as on a full disk.
+    """
+    try:
+        with whole_file(path) as partial:
+            torch.save(checkpoint, partial)
+    except (OSError, RuntimeError) as error:  # torch has no class for a full disk
+        reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+        raise CheckpointError(
+            f"{path} cannot be written: {reason}. What was there before is still whole"
+        ) from error
+
+
+def read_training(path: Path) -> dict[str, Any]:
+    """All that a `.ckpt` file holds; nothing but tensors and plain values is ever unpickled.
 
     Raises:
         CheckpointError: If the file is truncated, or was not written by this project.
@@ -41,10 +74,4 @@ def read_lightning(path: Path) -> StoredNetwork:
             f"{path} was not written by this project; a checkpoint is {ACCEPTED}. Published LSeg "
             "and DPT checkpoints are converted by: lseg convert SOURCE DESTINATION"
         )
-    weights = {
-        name.removeprefix(NETWORK_PREFIX): tensor
-        for name, tensor in checkpoint["state_dict"].items()
-    }
-    return StoredNetwork(
-        str(path), LSegConfig.architecture, checkpoint[CONFIG_KEY], weights, folder=path.parent
-    )
+    return checkpoint

@@ -19,6 +19,7 @@ Values = dict[str, Any]
 BASE = "base"
 CLASS, ARGUMENTS = "class_path", "init_args"
 _FLAGS = ("--config", "-c")
+_LONGEST = 255  # characters of a file's name; what is longer is YAML in one line
 
 
 def with_bases(arguments: Sequence[str]) -> list[str]:
@@ -64,12 +65,14 @@ def merge(first: Values, second: Values) -> Values:
 
 def _merged_text(value: str) -> str:
     """The YAML of a file that must be changed; the name itself of any other, for the parser."""
-    file = Path(value)
-    if "\n" in value or not file.is_file():
+    if "\n" in value or len(value) > _LONGEST:
+        return renamed_argument(value)
+    file = Path(value).expanduser()
+    if not file.is_file():
         return renamed_argument(value)
     values = _load(file)
     if BASE not in values and renamed(values) == values:
-        return value
+        return str(file)
     return yaml.safe_dump(read_config(file), sort_keys=False)
 
 
@@ -85,7 +88,7 @@ def _read(file: Path, above: tuple[Path, ...]) -> Values:
         raise ConfigError(f"{file}: base is {names!r}; give the name of a file, or a list of names")
     values: Values = {}
     for name in names:
-        values = merge(values, _read(file.parent / name, (*above, place)))
+        values = merge(values, _read(file.parent / Path(name).expanduser(), (*above, place)))
     return merge(values, own)
 
 

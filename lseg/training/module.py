@@ -1,11 +1,15 @@
 """Training an LSeg: a thin LightningModule over the network."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from lseg.checkpoints.backbone import pretrained_backbone
@@ -20,7 +24,17 @@ from lseg.models.strips import label_map
 from lseg.store.lightning import note_config
 from lseg.store.tensors import load_weights
 from lseg.training.candidates import candidate_labels, candidate_rows, candidate_text
+from lseg.training.finite import check_weights
+from lseg.training.monitors import FIGURES, LOSS, by_group
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
+from lseg.training.resume import (
+    GRADIENTS_KEY,
+    check_fit,
+    check_optimizer,
+    open_gradients,
+    restore_gradients,
+    settled,
+)
 
 Batch = dict[str, Tensor]
 
@@ -89,9 +103,11 @@ class LSegModule(LightningModule):
             weights = backbone.state_dict()
             load_weights(self.net.trunk.backbone, weights, backbone_weights)
         if init_from is not None:
-            load_weights(self.net, LSeg.from_pretrained(init_from).state_dict(), init_from)
+            trained = LSeg.from_pretrained(Path(init_from).expanduser())
+            load_weights(self.net, trained.state_dict(), init_from)
         self.metrics: dict[str, SegmentationMetric] = {}
         self.scores: dict[str, Scores] = {}
+        self.gradients: dict[str, Tensor] = {}  # of the step under way in a checkpoint
 
     @property
     def data(self) -> SegmentationDataModule:
@@ -125,9 +141,17 @@ class LSegModule(LightningModule):
         self.net.to(memory_format=torch.channels_last)
         prepare_training(self.net, self.precision, self.compiled)
 
-    def on_train_epoch_start(self) -> None:
-        """Seeds dropout and the like by epoch, so that a resumed run draws what one run draws."""
-        torch.manual_seed(1000 * self.data.seed + self.current_epoch)
+    def on_train_start(self) -> None:
+        """Gives back the gradients of a step that was under way when the checkpoint was written."""
+        restore_gradients(self, self.gradients)
+        self.gradients = {}
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seeds dropout and the like by batch, so that a resumed run draws what one run draws."""
+        seed = (self.data.seed, self.current_epoch, batch_idx)
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
+        # Lightning counts it again when it resumes; loggers number steps by it.
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.trainer.global_step
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
@@ -142,7 +166,7 @@ class LSegModule(LightningModule):
             coarse = self.net.coarse_logits(pixels, text)
             mask = candidate_rows(sample_mask(batch["mask"], coarse.shape[-2:]), batch, ignore)
             loss = mean_cross_entropy(coarse, mask, *options)
-        self.log("train/loss", loss, prog_bar=True)
+        self.log(LOSS, loss, prog_bar=True)
         return loss
 
     def on_validation_start(self) -> None:
@@ -170,18 +194,46 @@ class LSegModule(LightningModule):
         self._log_scores("test")
 
     def configure_optimizers(self) -> Any:
-        """Optimizer and schedule; steps are optimizer steps."""
+        """Optimizer and schedule; steps are optimizer steps.
+
+        Raises:
+            ConfigError: If the run has no end for the schedule to reach.
+        """
         optimizer = build_optimizer(self.optim, self.net.trunk.backbone, self.net)
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = build_schedule(self.optim, optimizer, steps)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            raise ConfigError("a schedule needs an end: give trainer.max_epochs or max_steps")
+        schedule = build_schedule(self.optim, optimizer, int(steps))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stores the configuration, so that the checkpoint can be loaded by itself."""
+        """Stores the configuration, so that the checkpoint can be loaded by itself.
+
+        Also the gradients of a step whose batches are not all there yet (this process's own).
+
+        Raises:
+            TrainingError: If a weight is no longer finite.
+        """
+        check_weights(self.net, self.trainer.global_step)
         note_config(checkpoint, self.net.config)
+        if self.trainer.fit_loop._should_accumulate():
+            checkpoint[GRADIENTS_KEY] = open_gradients(self)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Puts training exactly where it stood.
+
+        Raises:
+            CheckpointError: If it is one of another network, or of another optimizer.
+        """
+        check_fit(checkpoint, self.state_dict(), self.trainer.ckpt_path)
+        if self.trainer.state.fn != TrainerFn.FITTING:
+            return
+        check_optimizer(checkpoint, self.optim.name, self.trainer.ckpt_path)
+        checkpoint["loops"]["fit_loop"] = settled(checkpoint["loops"]["fit_loop"])
+        self.gradients = checkpoint.get(GRADIENTS_KEY, {})
 
     def _start_evaluation(self, sets: list[tuple[str, list[str]]]) -> None:
         self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]
@@ -200,11 +252,8 @@ class LSegModule(LightningModule):
 
     def _log_scores(self, stage: str) -> None:
         self.scores = {name: metric.compute() for name, metric in self.metrics.items()}
-        groups: dict[str, list[Scores]] = {}
-        for name, scores in self.scores.items():
-            groups.setdefault(name.split("/")[0], []).append(scores)
-        for group, members in groups.items():
-            for figure in ("miou", "pixel_accuracy"):
+        for group, members in by_group(self.scores).items():
+            for figure in FIGURES:
                 mean = sum(getattr(scores, figure) for scores in members) / len(members)
                 self.log(f"{stage}/{group}/{figure}", mean, prog_bar=figure == "miou")
 

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from networks import CONV, WIDTH, save_table
 
 from lseg.config import LSegConfig, TextConfig
@@ -49,3 +50,28 @@ def build(monkeypatch):
         )
 
     return build
+
+
+@pytest.fixture
+def config(network, tmp_path):
+    values = {
+        "model": {
+            "network": network.to_dict(),
+            "optim": {"name": "adamw", "lr": 0.001, "decoder_factor": 1.0},
+        },
+        "data": {
+            "class_path": "lseg.data.ShapesDataModule",
+            "init_args": {
+                "train_length": 8, "val_length": 2, "size": 32, "batch_size": 4,
+                "val_batch_size": 2,
+            },
+        },
+        "trainer": {
+            "default_root_dir": str(tmp_path / "run"), "accelerator": "cpu", "max_epochs": 1,
+            "enable_progress_bar": False,
+        },
+        "checkpoint": {"monitor": "val/seen/miou"},
+    }  # fmt: skip
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
 from lseg.data.base.items import SegmentationData, collate
+from lseg.data.base.loader import TrainLoader
 from lseg.data.base.sampler import EpochSampler, ExactSampler
 from lseg.errors import ConfigError, DataError
 
@@ -133,7 +134,7 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
         """Label from which on mIoU is averaged; 0 counts all."""
         return 0
 
-    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def train_dataloader(self) -> TrainLoader:
         """Return the loader of shuffled, full batches.
 
         Raises:
@@ -147,7 +148,8 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
                 f"{sampler.num_replicas} processes fill no batch of {self.batch_size}: raise "
                 "data.repeat or lower data.batch_size"
             )
-        return self._loader(data, sampler, self.batch_size, drop_last=True)
+        batches = self._loader(data, sampler, self.batch_size, drop_last=True)
+        return TrainLoader(batches, sampler, self._batches_done)
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """Return a loader for each of `val_sets`, every item once, in order."""
@@ -156,6 +158,11 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
     def test_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """Return a loader for each of `test_sets`, every item once, in order."""
         return [self._exact_loader(data) for data in self._test_data.values()]
+
+    def _batches_done(self) -> int:
+        """Batches of the running epoch that training has had; none but in a resumed run."""
+        trainer = self.trainer
+        return trainer.fit_loop.batch_idx + 1 if trainer is not None and trainer.training else 0
 
     def _exact_loader(self, data: SegmentationData) -> DataLoader[dict[str, Tensor]]:
         return self._loader(data, ExactSampler(data), self.val_batch_size, drop_last=False)

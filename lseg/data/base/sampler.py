@@ -46,18 +46,22 @@ class EpochSampler(DistributedSampler[tuple[int, int]]):
         super().__init__(dataset, num_replicas, rank, shuffle=True, seed=seed)  # type: ignore[arg-type]
         self.length = len(dataset)
         self.repeat = repeat
+        self.skip = (
+            0  # items at the start of this replica's share that a resumed epoch has behind it
+        )
         self.num_samples = -(-self.length * repeat // self.num_replicas)
         self.total_size = self.num_samples * self.num_replicas
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield this replica's share of the epoch that `set_epoch` named."""
+        """Yield this replica's share of the epoch that `set_epoch` named, but for `skip` items."""
         rng = np.random.default_rng([self.seed, self.epoch])
         keys = [
             (self.epoch * self.repeat + number, int(index))
             for number in range(self.repeat)
             for index in rng.permutation(self.length)
         ]
-        for position in range(self.rank, self.total_size, self.num_replicas):
+        first = self.rank + self.skip * self.num_replicas
+        for position in range(first, self.total_size, self.num_replicas):
             yield keys[position % len(keys)]
 
 
