@@ -14,10 +14,9 @@ from lseg.convert.official import (
     SpatialBlockOptions,
     convert_dpt,
     convert_lseg,
-    is_official_dpt,
-    is_official_lseg,
 )
 from lseg.errors import CheckpointError
+from lseg.store.foreign_kinds import is_official_dpt, is_official_lseg
 from lseg.store.tensors import load_weights
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
