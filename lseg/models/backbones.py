@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from lseg.errors import ConfigError
 from lseg.models.std_conv import use_original_standardization
+from lseg.models.timm_names import unsupported
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,7 @@ class ConvBackbone(Backbone):
         layout = getattr(net, "output_fmt", Format.NCHW)
         halving = all(2 * fine == coarse for fine, coarse in pairwise(strides))
         if len(strides) != 4 or not halving or layout != Format.NCHW:
-            raise ConfigError(
-                f"{name} gives {layout.value} maps at strides {strides}: a convolutional backbone "
-                "must give four NCHW maps, each at twice the stride of the one before"
-            )
+            raise unsupported(name, f"gives {layout.value} maps at strides {strides}")
         self.levels = tuple(
             LevelInfo(width, stride, tokens=False)
             for width, stride in zip(widths, strides, strict=True)
