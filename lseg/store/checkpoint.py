@@ -1,6 +1,7 @@
 """Whatever a user calls a checkpoint: a folder, a file, a Hub id, or the embedded model."""
 
 import os
+from pathlib import Path
 
 from lseg.errors import CheckpointError
 from lseg.paths import ASSETS, user_path
