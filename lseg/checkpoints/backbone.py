@@ -1,8 +1,11 @@
 """Initial weights of the image encoder, from timm's hub or from a file in timm's layout."""
 
+import importlib
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import timm
 import torch
 from timm.models import load_state_dict
 from torch import Tensor, nn
@@ -12,57 +15,139 @@ from lseg.config import TrunkConfig
 from lseg.errors import CheckpointError, LSegError
 from lseg.models.backbones import Backbone
 from lseg.models.build import build_backbone
+from lseg.models.timm_names import create, timm_name
 from lseg.paths import resolve_data_path
+from lseg.store.hub import reason_of
+from lseg.store.tensors import with_counters
+from lseg.text.waiting import told_if_slow
 
 
 def pretrained_backbone(config: TrunkConfig, source: str) -> Backbone:
     """The backbone of `config` with pretrained weights.
 
+    A file may hold more than the backbone (a classifier, the state of a training, an average of
+    the weights, which is then taken), put one prefix before all names, hold positions of another
+    grid, and leave out the counters of batch norm, as old versions of PyTorch did.
+
     Args:
         config: Which backbone.
-        source: `timm` (downloads timm's own weights), or a file with a state dict in timm's layout;
-            relative paths are looked up under LSEG_DATA first.
+        source: `timm` (downloads timm's own weights), or a file with a state dict in timm's layout,
+            or in one that timm itself knows how to read; relative paths are looked up under
+            LSEG_DATA first.
 
     Raises:
-        CheckpointError: If the file is missing, or does not fit, naming the first wrong key; if
-            timm has no weights, or cannot reach them.
+        CheckpointError: If the file is missing, or does not fit, naming the first wrong key; or if
+            timm has no weights or cannot get them.
     """
     if source == "timm":
-        overlay = timm_source(config.backbone)
-        try:
-            return build_backbone(config, pretrained=True, pretrained_cfg_overlay=overlay)
-        except LSegError:
-            raise
-        except Exception as error:  # any of torch's and of the clients of two hubs
-            reason = " ".join(str(error).split())[:300]
-            raise CheckpointError(f"timm's weights of {config.backbone}: {reason}") from error
-    weights = _read(config, resolve_data_path(source))
+        return _of_timm(config)
+    path = resolve_data_path(source)
+    weights = _fitting(config, _read(path), path)
     return build_backbone(
         config, pretrained=True, num_classes=0, pretrained_cfg_overlay={"state_dict": weights}
     )
 
 
-def _read(config: TrunkConfig, path: Path) -> dict[str, Tensor]:
-    """What the file holds for the backbone, without a head.
+def _of_timm(config: TrunkConfig) -> Backbone:
+    try:
+        overlay = timm_source(timm_name(config.backbone))
+        with told_if_slow(f"timm's weights of {config.backbone}"):
+            return build_backbone(config, pretrained=True, pretrained_cfg_overlay=overlay)
+    except LSegError:
+        raise
+    except Exception as error:  # timm's own, its hub's, the network's
+        raise CheckpointError(
+            f"the weights of {config.backbone} cannot be had from timm: {reason_of(error)}. "
+            "backbone_weights may also be a file in timm's layout"
+        ) from error
 
-    timm loads feature extractors without insisting on every key; we do.
-    """
+
+def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"backbone_weights: no such file {path}; give a path, or 'timm'")
     try:
-        weights = load_state_dict(str(path))
+        return load_state_dict(str(path))
     except Exception as error:  # any of pickle's, zip's and safetensors' errors
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{path} cannot be read as weights: {reason}") from error
+
+
+def _fitting(config: TrunkConfig, found: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """What a file holds for the backbone, without a head.
+
+    timm loads feature extractors without insisting on every key; we do.
+    """
+    name = timm_name(config.backbone)
     with torch.device("meta"):
-        net: nn.Module = timm.create_model(
-            config.backbone, **{**config.backbone_options, "num_classes": 0}
-        )
+        net = create(name, {**config.backbone_options, "num_classes": 0})
     expected = net.state_dict()
-    for name, tensor in expected.items():
-        if not isinstance(weights.get(name), Tensor):
-            raise CheckpointError(f"{path} is not for {config.backbone}: it lacks {name!r}")
-        given, wanted = tuple(weights[name].shape), tuple(tensor.shape)
-        if given != wanted and "pos_embed" not in name:  # timm resamples positions
-            raise CheckpointError(f"{path}: {name!r} has shape {given}, expected {wanted}")
-    return {name: weights[name] for name in expected}
+    prefix = _prefix(found, expected, path)
+    weights = {
+        key.removeprefix(prefix): value
+        for key, value in found.items()
+        if key.startswith(prefix) and isinstance(value, Tensor)
+    }
+    weights = with_counters(_in_timms_layout(weights, net), expected)
+    for key, tensor in expected.items():
+        if key not in weights:
+            raise CheckpointError(f"{path} is not for {name}: it lacks {prefix + key!r}")
+        given, wanted = tuple(weights[key].shape), tuple(tensor.shape)
+        if given != wanted and "pos_embed" not in key:  # timm resamples positions
+            raise CheckpointError(f"{path}: {prefix + key!r} has shape {given}, expected {wanted}")
+    surplus = next((key for key in weights if _is_of_further_block(key, expected)), None)
+    if surplus is not None:
+        raise CheckpointError(
+            f"{path} is not for {name}: it has more blocks, the first {prefix + surplus!r}"
+        )
+    return {key: weights[key] for key in expected}
+
+
+def _prefix(found: Mapping[str, Any], expected: Mapping[str, Tensor], path: Path) -> str:
+    """What stands before the names of the backbone's weights, if anything.
+
+    Raises:
+        CheckpointError: If the weights are there more than once, as of a student and a teacher.
+    """
+    first = next(iter(expected))
+    prefixes = [
+        key.removesuffix(first) for key in found if key == first or key.endswith(f".{first}")
+    ]
+    shares = {
+        prefix: sum(prefix + key in found for key in expected) / len(expected)
+        for prefix in prefixes
+    }
+    most = max(shares.values(), default=0)
+    best = [prefix for prefix, share in shares.items() if share == most]
+    if len(best) > 1 and "" not in best and most > 0.5:
+        raise CheckpointError(
+            f"{path} holds the weights of {len(best)} networks, under "
+            f"{' and '.join(map(repr, best))}: give a file of one"
+        )
+    return best[0] if len(best) == 1 else ""
+
+
+def _in_timms_layout(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
+    """The weights as timm's own loader names them, where it knows their layout (DINOv2's, CLIP's).
+
+    Every module of timm that has such a rule calls it so.
+    """
+    module = importlib.import_module(type(net).__module__)
+    rule = getattr(module, "checkpoint_filter_fn", None)
+    try:
+        return weights if rule is None else dict(rule(dict(weights), net))
+    except Exception:  # no layout that it knows: what is wrong is found by the names
+        return weights
+
+
+def _is_of_further_block(key: str, expected: Mapping[str, Tensor]) -> bool:
+    """Whether a weight is of a block beyond the last of a row of blocks, as of a deeper network."""
+    if key in expected:
+        return False
+    found = re.match(r"(.*?\b)\d+\.", key)
+    if found is None:
+        return False
+    row, block = found[1], found[0]
+    names = [name for name in expected if name.startswith(row)]
+    return any(re.match(r"\d+\.", name[len(row) :]) for name in names) and not any(
+        name.startswith(block) for name in names
+    )

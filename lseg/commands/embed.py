@@ -16,11 +16,12 @@ from lseg.commands.output import output_folder, refuse_overwriting, unique_stems
 from lseg.commands.record import OptionsRecord
 from lseg.data.base.images import list_images
 from lseg.embedding.files import new_embeddings
+from lseg.embedding.presets import PRESETS, Preset
 from lseg.embedding.sidecar import describe_config, describe_model, describe_picture, made_with
 from lseg.errors import ConfigError
 from lseg.evaluation.report import versions
 from lseg.files import clear_partials, whole_file, write_json
-from lseg.inference.embed_config import PRESETS, EmbedConfig, Preset, StrideGrid, parse_grid
+from lseg.inference.embed_config import EmbedConfig, StrideGrid, parse_grid
 from lseg.inference.pca import PCA, Moments
 from lseg.inference.prefetch import Picture, prefetch, read_picture
 from lseg.inference.segmenter import Segmenter

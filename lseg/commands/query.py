@@ -22,10 +22,10 @@ from lseg.config import TextConfig
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
 from lseg.embedding.files import FORMATS
+from lseg.embedding.presets import PRESETS
 from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import Sidecar, label_encoder
 from lseg.errors import DataError
-from lseg.inference.embed_config import PRESETS
 from lseg.paths import user_path
 
 

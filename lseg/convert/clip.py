@@ -36,14 +36,6 @@ OPENAI_TOWERS = {
 }
 
 
-def is_clip(keys: set[str]) -> bool:
-    """Whether the keys are those of a CLIP, OpenAI's or one of open_clip's."""
-    return any(
-        {f"{prefix}token_embedding.weight", f"{prefix}ln_final.weight"} <= keys
-        for prefix in ("", "text.")
-    )
-
-
 def convert_clip(weights: dict[str, Tensor], source: Source, model: str | None) -> Conversion:
     """A CLIP, of which the text tower is kept. Takes the tensors out of `weights`.
 

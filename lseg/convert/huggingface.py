@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from lseg.config import DepthConfig, NetworkConfig, SegmentationConfig
-from lseg.convert.foreign import read_state_dict
 from lseg.convert.huggingface_options import label_names, preprocessing_config, trunk_config
 from lseg.convert.keymap import Conversion, Rule, Source, rename, take
 from lseg.errors import CheckpointError
 from lseg.files import read_json
 from lseg.store.folder import CONFIG_FILE, WEIGHTS_FILE
+from lseg.store.foreign import read_state_dict
 
 PICKLE_FILE = "pytorch_model.bin"
 PREPROCESSOR_FILE = "preprocessor_config.json"

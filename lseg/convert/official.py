@@ -115,16 +115,6 @@ class SpatialBlockOptions:
     activation: Activation = "relu"
 
 
-def is_official_lseg(keys: set[str]) -> bool:
-    """Whether the keys, without `net.`, are those of an LSeg."""
-    return "scratch.head1.weight" in keys
-
-
-def is_official_dpt(keys: set[str]) -> bool:
-    """Whether the keys are those of a DPT for depth or segmentation."""
-    return "scratch.output_conv.0.weight" in keys and "scratch.layer1_rn.weight" in keys
-
-
 def convert_lseg(
     weights: dict[str, Tensor], source: Source, block: SpatialBlockOptions
 ) -> Conversion:

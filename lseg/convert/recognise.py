@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from lseg.convert.clip import RULES as CLIP_RULES
-from lseg.convert.clip import SEPARATE, convert_clip, is_clip
-from lseg.convert.foreign import read_state_dict
+from lseg.convert.clip import SEPARATE, convert_clip
 from lseg.convert.huggingface import convert_huggingface, is_huggingface
 from lseg.convert.keymap import Conversion, Rule, Source, share_known
 from lseg.convert.official import (
@@ -19,18 +18,15 @@ from lseg.convert.official import (
     SpatialBlockOptions,
     convert_dpt,
     convert_lseg,
-    is_official_dpt,
-    is_official_lseg,
 )
 from lseg.errors import CheckpointError
+from lseg.store.foreign import read_state_dict
+from lseg.store.foreign_kinds import is_clip, is_official_dpt, is_official_lseg, strip_prefixes
 
 FORMATS = (
     "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, a Hugging Face DPT folder, or "
     "the weights of a CLIP"
 )
-
-
-PREFIXES = ("module.", "_orig_mod.", "net.")  # of DDP, torch.compile, and LSeg's Lightning module
 
 FLAGS = {
     "block": "--block",
@@ -138,22 +134,6 @@ def recognise(source: Path, options: ConvertOptions) -> Recognised:
             )
     _refuse_others(options, kind.name, kind.options)
     return Recognised(kind.convert(weights, origin, options), origin)
-
-
-def strip_prefixes(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
-    """The weights without what wrappers put before all of their names, and what that was.
-
-    A prefix that most of them have is taken off; those without it are then unknown weights.
-    """
-    found = ""
-    while prefix := next((p for p in PREFIXES if _has_most(weights, p)), None):
-        weights = {key.removeprefix(prefix): value for key, value in weights.items()}
-        found += prefix
-    return weights, found
-
-
-def _has_most(weights: dict[str, Tensor], prefix: str) -> bool:
-    return 2 * sum(key.startswith(prefix) for key in weights) > len(weights)
 
 
 def _refuse_others(options: ConvertOptions, name: str, accepted: frozenset[str]) -> None:

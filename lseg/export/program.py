@@ -14,6 +14,7 @@ from lseg.models.embeddings import AffineMap, PixelEmbeddings, exact, merge
 from lseg.models.lseg import LSeg
 from lseg.models.norms import doubled_norms
 from lseg.models.similarity import dot_products
+from lseg.models.trunk import SMALLEST_SIDE
 from lseg.models.upsample import double, upsample
 
 PIXELS, LABELS, LOGITS = "pixels", "label_vectors", "logits"
@@ -95,5 +96,8 @@ def export_program(model: LSeg) -> ExportedProgram:
 
 
 def smallest_side(model: LSeg) -> int:
-    """Least height and width of an exported program's input: more than one cell of the grid."""
-    return model.trunk.multiple + 1
+    """Least height and width of an exported program's input.
+
+    Not less than what the network takes, and more than one cell of its coarsest grid.
+    """
+    return max(SMALLEST_SIDE, model.trunk.multiple + 1)

@@ -2,8 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -179,58 +178,3 @@ class EmbedConfig:
         """Whether the result is one pass of the network on its own grid."""
         alone = self.scales == (1.0,) and not self.flip and self.window is None
         return alone and isinstance(self.grid, NetworkGrid)
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What a known consumer of LSeg embeddings reads.
-
-    Attributes:
-        config: How the embeddings are made.
-        format: Suffix of the files.
-        tail: Comes between a picture's stem and the suffix.
-        source: Where the consumer makes its own, and in what ours differ.
-    """
-
-    config: EmbedConfig
-    format: str
-    tail: str
-    source: str
-
-    def given(self, changes: Mapping[str, object]) -> "Preset":
-        """With some fields of `config` replaced."""
-        return replace(self, config=replace(self.config, **changes))  # type: ignore[arg-type]
-
-
-PRESETS = {
-    "openscene": Preset(
-        EmbedConfig(size=0, scales=(2.0,), flip=True, grid=PictureGrid()),
-        "pt",
-        "",
-        "OpenScene (pengsongyou/lseg_feature_extraction, fusion_*.py): the network sees the "
-        "picture at twice its size, also mirrored, so that its output has the picture's own; C x H "
-        "x W half. There two unit vectors are added, here the mean is brought to unit length.",
-    ),
-    "feature3dgs": Preset(
-        EmbedConfig(
-            long_side=520, scales=(0.75, 1.0, 1.25, 1.75), flip=True, window=480,
-            grid=FixedGrid(360, 480), normalize=False,
-        ),
-        "pt",
-        "_fmap_CxHxW",
-        "Feature-3DGS (ShijieZhou-UCLA/feature-3dgs, encoders/lseg_encoder/encode_images.py): base "
-        "size 520, windows of 480, four scales and flip, C x 360 x 480 half, not normalised "
-        "(--output-size 240x320 for Replica). There the scales are added, here averaged.",
-    ),
-    "vlmaps": Preset(
-        EmbedConfig(
-            long_side=520, window=480, grid=StrideGrid(1), dtype="float32", layout="NCHW",
-        ),
-        "npy",
-        "",
-        "VLMaps (vlmaps/vlmaps, vlmaps/utils/lseg_utils.py): longer side 520, windows of 480, "
-        "1 x C x H x W float32 at the size of the network's input. There unit vectors are "
-        "multiplied by 1/0.07, which no argmax sees; here they are unit vectors.",
-    ),
-}  # fmt: skip
-"""What the known consumers read, by name."""

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.errors import ConfigError
+from lseg.models.padding import use_fixed_padding
 from lseg.models.std_conv import use_original_standardization
+from lseg.models.timm_names import unsupported
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class HybridBackbone(Backbone):
         embed = vit.patch_embed
         self.stem = embed.backbone
         use_original_standardization(self.stem)
+        use_fixed_padding(self.stem)
         available = len(getattr(self.stem, "stages", ())) - 1  # the last one feeds the transformer
         if not _rising(stages, available):
             raise ConfigError(
@@ -131,14 +134,12 @@ class ConvBackbone(Backbone):
         """
         super().__init__()
         self.net = net
+        use_fixed_padding(net)
         widths, strides = net.feature_info.channels(), net.feature_info.reduction()
         layout = getattr(net, "output_fmt", Format.NCHW)
         halving = all(2 * fine == coarse for fine, coarse in pairwise(strides))
         if len(strides) != 4 or not halving or layout != Format.NCHW:
-            raise ConfigError(
-                f"{name} gives {layout.value} maps at strides {strides}: a convolutional backbone "
-                "must give four NCHW maps, each at twice the stride of the one before"
-            )
+            raise unsupported(name, f"gives {layout.value} maps at strides {strides}")
         self.levels = tuple(
             LevelInfo(width, stride, tokens=False)
             for width, stride in zip(widths, strides, strict=True)

@@ -1,11 +1,9 @@
 """From configuration to modules: the one place that names concrete classes."""
 
 import typing
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
-import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
@@ -22,6 +20,7 @@ from lseg.models.backbones import (
 from lseg.models.fusion import Fusion
 from lseg.models.reassemble import READOUTS, Reassemble, ReassembleStep, TakeMap
 from lseg.models.regularization import ACTIVATIONS, SpatialBlock
+from lseg.models.timm_names import create, timm_name
 from lseg.models.trunk import Trunk
 
 
@@ -35,20 +34,16 @@ def build_backbone(config: TrunkConfig, **timm_options: Any) -> Backbone:
     Raises:
         ConfigError: If timm has no such model, or not with these options and levels.
     """
-    name, options = config.backbone, {**config.backbone_options, **timm_options}
-    if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
-        hint = f"; near it: {', '.join(near)}" if near else ""
-        raise ConfigError(f"timm has no model {name!r}{hint} (timm.list_models() has them all)")
+    name, options = timm_name(config.backbone), {**config.backbone_options, **timm_options}
     if len(config.levels) != 4:
         raise ConfigError(f"levels are {config.levels}: a DPT takes four")
     with torch.device("meta"):  # costs nothing, and tells transformer from convolutional net
-        probe = _create(name, config.backbone_options)
+        probe = create(name, config.backbone_options)
     if not isinstance(probe, VisionTransformer):
-        net = _create(name, options, features_only=True, out_indices=config.levels)
+        net = create(name, options, features_only=True, out_indices=config.levels)
         return ConvBackbone(net, name)
     # Positions are resampled by us; timm must not do it a second time.
-    vit = _create(name, {**options, "dynamic_img_size": False})
+    vit = create(name, {**options, "dynamic_img_size": False})
     return HybridBackbone(vit, config.levels) if is_hybrid(vit) else ViTBackbone(vit, config.levels)
 
 
@@ -102,15 +97,3 @@ def _check_choice(field: str, value: str, choices: Iterable[str]) -> None:
 def is_hybrid(vit: VisionTransformer) -> bool:
     """Whether the patches of `vit` come out of a convolutional stem."""
     return hasattr(vit.patch_embed, "backbone")
-
-
-def _create(name: str, options: dict[str, Any], **more: Any) -> nn.Module:
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Mapping deprecated model name")
-            return timm.create_model(name, **options, **more)
-    except (TypeError, AssertionError, IndexError) as error:
-        raise ConfigError(
-            f"timm cannot build {name!r} with options {options}{f' and {more}' if more else ''}: "
-            f"{error}"
-        ) from error

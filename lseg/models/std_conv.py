@@ -1,9 +1,11 @@
 """Weight standardisation as DPT-Hybrid was trained with it."""
 
 import torch
-from timm.layers import StdConv2dSame, pad_same
+from timm.layers import StdConv2dSame
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from lseg.models.padding import like_convolution, pad_same
 
 
 class WeightStandardizedConv2d(nn.Conv2d):
@@ -16,7 +18,7 @@ class WeightStandardizedConv2d(nn.Conv2d):
     eps = 1e-5
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, C', ceil(h / stride), ceil(w / stride))."""
+        """(B, C, h, w) to (B, C', h / stride, w / stride), where the stride divides h and w."""
         std, mean = torch.std_mean(self.weight, dim=(1, 2, 3), keepdim=True, unbiased=False)
         weight = (self.weight - mean) / (std + self.eps)
         x = pad_same(x, self.kernel_size, self.stride, self.dilation)
@@ -27,16 +29,6 @@ def use_original_standardization(module: nn.Module) -> None:
     """Puts `WeightStandardizedConv2d` in place of timm's, with the same weights."""
     for name, child in module.named_children():
         if isinstance(child, StdConv2dSame):
-            conv = WeightStandardizedConv2d(
-                child.in_channels,
-                child.out_channels,
-                child.kernel_size,
-                child.stride,
-                dilation=child.dilation,
-                groups=child.groups,
-                bias=child.bias is not None,
-            )
-            conv.weight, conv.bias = child.weight, child.bias
-            setattr(module, name, conv)
+            setattr(module, name, like_convolution(child, WeightStandardizedConv2d))
         else:
             use_original_standardization(child)

@@ -14,6 +14,9 @@ from lseg.models.fusion import Fusion
 from lseg.models.layout import pointwise
 from lseg.models.reassemble import ReassembleStep
 
+SMALLEST_SIDE = 32
+"""Least height and width of a picture that the networks take, in pixels."""
+
 
 class Trunk(nn.Module):
     """Backbone, reassemble, fusion (Ranftl et al., "Vision Transformers for Dense Prediction")."""
@@ -81,7 +84,7 @@ class Padded(NamedTuple):
     size: tuple[int, int]
 
 
-def pad_to_multiple(pixels: Tensor, multiple: int, minimum: int = 32) -> Padded:
+def pad_to_multiple(pixels: Tensor, multiple: int, minimum: int = SMALLEST_SIDE) -> Padded:
     """Repeats the last row and column until height and width divide by `multiple`.
 
     Raises:

@@ -1,37 +1,63 @@
 """Folders from and to the Hugging Face Hub, or a server with its interface (`HF_ENDPOINT`)."""
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from lseg.errors import CheckpointError
+from lseg.text.waiting import told_if_slow
 
 ReplyT = TypeVar("ReplyT")
 
+ANSWER_SECONDS = 5
+"""How long the Hub may take to say anything at all; `HF_HUB_ETAG_TIMEOUT` replaces it."""
 
-def is_hub_id(source: str) -> bool:
-    """Whether a checkpoint's name has the form of a Hub id, `user/model`."""
-    parts = source.split("/")
-    return len(parts) == 2 and all(parts) and not source.startswith((".", "~"))
+UNREACHABLE = (
+    "it cannot be reached, or HF_HUB_OFFLINE is set, and no copy is kept here; give a model folder "
+    "instead"
+)
 
 
-def download(hub_id: str, revision: str | None) -> Path:
-    """The local copy of a repository's configuration and weights, fetched if it is missing.
+@dataclass(frozen=True)
+class Repository:
+    """A model on the Hub.
 
-    Args:
+    Attributes:
         hub_id: `user/model`.
         revision: Branch, tag or commit.
-
-    Raises:
-        CheckpointError: If the Hub cannot be reached, knows no such repository, or refuses.
     """
-    from huggingface_hub import snapshot_download
 
-    wanted = ["*.json", "*.safetensors"]
-    return _explained(
-        hub_id,
-        lambda: Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted)),
-    )
+    hub_id: str
+    revision: str | None = None
+
+    def fetch(self, patterns: list[str]) -> Path:
+        """The folder of its local copy, which has all files of these patterns.
+
+        A Hub that does not answer is asked for nothing more: what is kept here must do.
+
+        Raises:
+            CheckpointError: If the Hub cannot be reached, knows no such repository, or refuses.
+        """
+        from huggingface_hub import snapshot_download
+
+        def request() -> Path:
+            found = snapshot_download(
+                self.hub_id,
+                revision=self.revision,
+                allow_patterns=patterns,
+                local_files_only=not self.answers,
+            )
+            return Path(found)
+
+        return _explained(self.hub_id, request)
+
+    @cached_property
+    def answers(self) -> bool:
+        """Whether the Hub answers; see `answers`."""
+        return answers(self.hub_id)
 
 
 def upload(folder: str, hub_id: str, private: bool, revision: str | None) -> str:
@@ -52,6 +78,10 @@ def upload(folder: str, hub_id: str, private: bool, revision: str | None) -> str
     from huggingface_hub import HfApi
 
     def commit() -> str:
+        if not answers(hub_id):
+            raise CheckpointError(
+                f"{hub_id} on the Hugging Face Hub: it cannot be reached, or HF_HUB_OFFLINE is set"
+            )
         api = HfApi()
         api.create_repo(hub_id, private=private, exist_ok=True)
         made = api.upload_folder(
@@ -65,39 +95,47 @@ def upload(folder: str, hub_id: str, private: bool, revision: str | None) -> str
     return _explained(hub_id, commit)
 
 
+def answers(hub_id: str) -> bool:
+    """Whether the Hub says anything when asked about a repository, were it that there is none.
+
+    Its client asks without a time limit, so that a silent network would hold it for ever.
+    """
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    named = "HF_HUB_ETAG_TIMEOUT" in os.environ
+    seconds = constants.HF_HUB_ETAG_TIMEOUT if named else ANSWER_SECONDS
+    try:
+        HfApi().model_info(hub_id, timeout=seconds)
+    except (HfHubHTTPError, HFValidationError):
+        return True  # a refusal, which the request itself will meet and explain
+    except Exception:  # httpx's errors or httpx2's: the client's version decides
+        return False
+    return True
+
+
 def _explained(hub_id: str, request: Callable[[], ReplyT]) -> ReplyT:
     """The reply to a request about a repository; what goes wrong is told in one line."""
-    import httpx
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import constants
 
-    failures = (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        httpx.HTTPError,
-        OSError,
-    )
     try:
-        return request()
-    except failures as error:
-        reason = _reason(error)
+        with told_if_slow(f"{constants.ENDPOINT} ({hub_id})"):
+            return request()
+    except CheckpointError:
+        raise
+    except Exception as error:  # the client's own, the network's, the disk's
+        reason = reason_of(error)
         raise CheckpointError(f"{hub_id} on the Hugging Face Hub: {reason}") from error
 
 
-def _reason(error: Exception) -> str:
-    import httpx
+def reason_of(error: Exception) -> str:
+    """What an error of the Hub's client means, in one line."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.RevisionNotFoundError):
         return "it has no such revision"
     if isinstance(error, errors.RepositoryNotFoundError):
         return "there is no such model, or it is private (log in with `hf auth login`)"
-    unreachable = (
-        errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, httpx.TransportError,
-    )  # fmt: skip
-    if isinstance(error, unreachable):
-        return (
-            "it cannot be reached, or HF_HUB_OFFLINE is set, and no copy is kept here; give a "
-            "model folder instead"
-        )
+    if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+        return UNREACHABLE
     return (str(error).strip() or type(error).__name__).splitlines()[0]

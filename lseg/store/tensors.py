@@ -43,6 +43,7 @@ def load_weights(
         CheckpointError: Naming the first key that is missing, unknown or of another shape.
     """
     expected = model.state_dict()
+    weights = with_counters(weights, expected)
     for name, tensor in expected.items():
         if name not in weights:
             raise CheckpointError(f"{source} lacks the weight {called(name)}")
@@ -63,6 +64,19 @@ def load_weights(
                 f"{source} has a weight that the network does not: {called(name)}"
             )
     model.load_state_dict(weights, assign=assign)
+
+
+def with_counters(
+    weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The weights, with zeros for counters of batch norm that are missing, as PyTorch does it.
+
+    They count the batches of a training, and no answer of a network depends on them; files of
+    PyTorch before 0.4.1, and those that keep floating-point numbers alone, are without.
+    """
+    counters = [name for name in expected if name.endswith(".num_batches_tracked")]
+    zeros = {name: torch.zeros((), dtype=expected[name].dtype) for name in counters}
+    return {**{name: zeros[name] for name in counters if name not in weights}, **weights}
 
 
 def widened(tensor: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from lseg.errors import ConfigError
 from lseg.paths import ASSETS, is_file
 from lseg.text.location import FOLDER
 from lseg.text.tower import build_text_tower, quick_gelu_twin
+from lseg.text.waiting import told_if_slow
 
 ReplyT = TypeVar("ReplyT")
 
@@ -114,7 +115,8 @@ def _tokenizer(model: str) -> Any:
 def _explained(what: str, load: Callable[[], ReplyT]) -> ReplyT:
     """What open_clip loads; its failure is told in one line."""
     try:
-        return load()
+        with told_if_slow(f"open_clip to load {what}"):
+            return load()
     except LOADING as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise ConfigError(

@@ -106,3 +106,77 @@ def test_a_truncated_file_is_refused(tmp_path):
     torch.save(net_of(CONV).state_dict(), path)
     path.write_bytes(path.read_bytes()[:5000])
     refusal(CONV, path, path)
+
+
+@pytest.mark.parametrize("config", [CONV, VIT], ids=["conv", "vit"])
+@pytest.mark.parametrize("prefix", ["module.", "backbone.", "net.trunk.backbone.body.", "model."])
+def test_a_prefix_of_all_names_is_taken_off(config, prefix, tmp_path):
+    weights = net_of(config, num_classes=3).state_dict()
+    named = {f"{prefix}{name}": value for name, value in weights.items()}
+    named["decode_head.weight"] = torch.zeros(1)
+    torch.save({"state_dict": named, "epoch": 3}, tmp_path / "weights.pth")
+    check_equal(pretrained_backbone(config, str(tmp_path / "weights.pth")), weights)
+
+
+def test_the_average_of_the_weights_is_taken_where_there_is_one(tmp_path):
+    plain, average = net_of(CONV).state_dict(), net_of(CONV).state_dict()
+    torch.save({"model": plain, "model_ema": average}, tmp_path / "weights.pth")
+    check_equal(pretrained_backbone(CONV, str(tmp_path / "weights.pth")), average)
+
+
+def test_counters_of_batch_norm_may_be_missing(tmp_path):
+    weights = net_of(CONV).state_dict()
+    counters = [name for name in weights if name.endswith("num_batches_tracked")]
+    assert counters
+    few = {name: value for name, value in weights.items() if name not in counters}
+    torch.save(few, tmp_path / "weights.pth")
+    check_equal(pretrained_backbone(CONV, str(tmp_path / "weights.pth")), weights)
+    del few["bn1.running_mean"]  # is a weight
+    torch.save(few, tmp_path / "weights.pth")
+    refusal(CONV, tmp_path / "weights.pth", "lacks 'bn1.running_mean'")
+
+
+def test_weights_of_two_networks_are_refused(tmp_path):
+    weights = net_of(CONV).state_dict()
+    both = {f"{who}.{name}": weights[name] for who in ("student", "teacher") for name in weights}
+    torch.save(both, tmp_path / "weights.pth")
+    refusal(CONV, tmp_path / "weights.pth", "'student.' and 'teacher.'", "give a file of one")
+
+
+def test_a_wrong_key_is_named_as_the_file_has_it(tmp_path):
+    weights = {f"backbone.{name}": value for name, value in net_of(CONV).state_dict().items()}
+    del weights["backbone.layer2.0.bn1.weight"]
+    torch.save(weights, tmp_path / "weights.pth")
+    refusal(CONV, tmp_path / "weights.pth", "lacks 'backbone.layer2.0.bn1.weight'")
+
+
+def test_weights_of_a_deeper_network_are_refused(tmp_path):
+    options = {**VIT.backbone_options, "depth": 6}
+    deep = TrunkConfig("vit_tiny_patch16_224", options, VIT.levels)
+    torch.save(net_of(deep).state_dict(), tmp_path / "weights.pth")
+    refusal(VIT, tmp_path / "weights.pth", "more blocks", "'blocks.4.")
+
+
+def test_a_layout_that_timm_can_read_is_read(tmp_path):
+    """DINOv2's own files have a mask token, and call register tokens otherwise."""
+    options = {**VIT.backbone_options, "img_size": 56}
+    config = TrunkConfig("vit_small_patch14_reg4_dinov2", options, VIT.levels)
+    weights = net_of(config).state_dict()
+    theirs = dict(weights) | {"mask_token": torch.zeros(1, 32)}
+    theirs["register_tokens"] = theirs.pop("reg_token")
+    half = weights["cls_token"] / 2  # theirs has a position of its own
+    theirs["cls_token"] = half
+    theirs["pos_embed"] = torch.cat([half, weights["pos_embed"]], dim=1)
+    torch.save(theirs, tmp_path / "weights.pth")
+    check_equal(pretrained_backbone(config, str(tmp_path / "weights.pth")), weights)
+
+
+def test_timms_weights_that_cannot_be_had_are_told_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    config = TrunkConfig("resnet18.fb_swsl_ig1b_ft_in1k", {}, (1, 2, 3, 4))
+    with pytest.raises(CheckpointError) as caught:  # tests run offline
+        pretrained_backbone(config, "timm")
+    message = str(caught.value)
+    assert "resnet18" in message
+    assert "backbone_weights may also be a file" in message
+    assert "\n" not in message

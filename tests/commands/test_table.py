@@ -14,8 +14,8 @@ from lseg.commands.parser import OptionsParser, help_texts
 from lseg.commands.table import COMMANDS
 from lseg.data.fewshot.check import LISTED_PICTURES
 from lseg.embedding.files import FORMATS
+from lseg.embedding.presets import PRESETS
 from lseg.evaluation.protocols import TEST_PROTOCOLS
-from lseg.inference.embed_config import PRESETS
 from lseg.models.acceleration import Precision
 
 MODEL = "--checkpoint --device --precision --compile --text-table"

@@ -13,11 +13,11 @@ import lseg.store.folder
 from lseg.checkpoints.load import load_model
 from lseg.config import DepthConfig, Preprocessing
 from lseg.convert.checkpoint import ConvertOptions, convert, recognise
-from lseg.convert.foreign import read_state_dict
 from lseg.convert.keymap import Conversion, Source
 from lseg.convert.recognise import Recognised
 from lseg.errors import CheckpointError
 from lseg.models.dpt import DPTDepth
+from lseg.store.foreign import read_state_dict
 
 
 def test_a_checkpoint_of_another_kind_is_refused_with_what_is_accepted(tmp_path):

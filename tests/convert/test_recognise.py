@@ -5,9 +5,10 @@ import torch
 from official import blank, hollow, refusal
 from safetensors.torch import save_file
 
-from lseg.convert.foreign import read_state_dict
 from lseg.convert.official import SpatialBlockOptions
-from lseg.convert.recognise import ConvertOptions, recognise, strip_prefixes
+from lseg.convert.recognise import ConvertOptions, recognise
+from lseg.store.foreign import read_state_dict
+from lseg.store.foreign_kinds import strip_prefixes
 
 
 def test_safetensors_are_told_by_their_content(tmp_path):

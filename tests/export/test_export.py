@@ -11,6 +11,7 @@ from lseg.cli import main
 from lseg.config import DepthConfig
 from lseg.errors import LSegError
 from lseg.export.formats import FORMATS, OnnxFile, details, export, largest_difference
+from lseg.export.program import smallest_side
 from lseg.models.dpt import DPTDepth
 from lseg.models.lseg import LSeg
 
@@ -70,6 +71,41 @@ def test_a_torch_program_gives_the_networks_logits(tiny_vit_config, folder):
     pixels, vectors = torch.randn(1, 3, 64, 64), torch.randn(5, 24)  # the grid of the weights
     with torch.no_grad():
         assert (program(pixels, vectors) - model(pixels, vectors)).abs().max() < 1e-4
+
+
+TINY_VIT = {"depth": 4, "embed_dim": 32, "num_heads": 2, "img_size": 56}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options", "levels", "suffix"),
+    [
+        ("vit_small_patch14_reg4_dinov2", TINY_VIT, (0, 1, 2, 3), ".onnx"),
+        ("vit_small_patch14_dinov2", TINY_VIT, (0, 1, 2, 3), ".pt2"),
+        ("resnet10t", {"channels": [8, 16, 24, 32]}, (0, 1, 2, 3), ".onnx"),
+        ("vit_base_r50_s16_384", {**TINY_VIT, "img_size": 64}, (0, 1, 2, 3), ".pt2"),
+    ],
+    ids=["patch 14", "patch 14 for torch", "stride 2", "hybrid"],
+)
+def test_networks_of_every_grid_are_exported(
+    tiny_vit_config, folder, name, options, levels, suffix
+):
+    trunk = dataclasses.replace(
+        tiny_vit_config.trunk, backbone=name, backbone_options=options, levels=levels
+    )
+    model = network(dataclasses.replace(tiny_vit_config, trunk=trunk))
+    assert export(model, folder / f"{name}{suffix}") < 1e-4  # three sizes, 2, 20 and 200 labels
+
+
+def test_the_check_asks_for_no_less_than_a_network_takes(tiny_vit_config, tiny_conv_config):
+    dino = dataclasses.replace(
+        tiny_vit_config.trunk, backbone="vit_small_patch14_dinov2", backbone_options=TINY_VIT
+    )
+    fine = dataclasses.replace(tiny_conv_config.trunk, levels=(0, 1, 2, 3))
+    for trunk, least in ((dino, 32), (fine, 32), (tiny_vit_config.trunk, 33)):
+        model = LSeg(dataclasses.replace(tiny_vit_config, trunk=trunk)).eval()
+        assert smallest_side(model) == least
+        assert largest_difference(model, model) == 0
 
 
 def test_the_check_sees_a_wrong_program(tiny_conv_config):

@@ -6,7 +6,6 @@ from vit_network import make_model, model  # noqa: F401
 
 from lseg.errors import ConfigError
 from lseg.inference.embed_config import (
-    PRESETS,
     EmbedConfig,
     FixedGrid,
     NetworkGrid,
@@ -144,26 +143,3 @@ def test_impossible_options_are_refused(options):
 def test_the_longer_side_can_be_given(model):
     assert embed(model, pixels(60, 120), long_side=128).shape == (16, 32, 64)
     assert embed(model, pixels(120, 60), long_side=128).shape == (16, 64, 32)
-
-
-def test_presets_have_the_shapes_of_their_consumers(model):
-    shapes = {}
-    for name, preset in PRESETS.items():
-        result = embed_picture(model, pixels(60, 80), preset.config)
-        shapes[name] = (result.shape, result.config.dtype)
-    assert shapes == {
-        "openscene": ((16, 60, 80), "float16"),
-        "feature3dgs": ((16, 360, 480), "float16"),
-        "vlmaps": ((1, 16, 390, 520), "float32"),
-    }
-
-
-def test_openscene_sees_twice_the_picture_and_resamples_nothing(model):
-    image = pixels(48, 64)
-    large = torch.nn.functional.interpolate(
-        image[None], (96, 128), mode="bilinear", antialias=True
-    )[0]
-    mean = (encoded(model, large) + encoded(model, large.flip(-1)).flip(-1)) / 2
-    wanted = torch.nn.functional.normalize(mean, dim=0).numpy()
-    found = embed_picture(model, image, PRESETS["openscene"].config).array()
-    np.testing.assert_allclose(found, wanted, atol=2e-3)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,88 @@ def test_a_local_folder_has_no_revisions(model, tmp_path):
     assert torch.equal(load_model(tmp_path).project.bias, model.project.bias)
     with pytest.raises(CheckpointError, match="revision"):
         load_model(tmp_path, revision="main")
+
+
+class Silent:
+    """A server that takes connections and never says a word."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(64)
+        self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent():
+    server = Silent()
+    yield server
+    server.socket.close()
+
+
+ASK = """
+import sys, time, lseg
+from lseg.errors import CheckpointError
+import huggingface_hub
+start = time.monotonic()
+try:
+    print(type(lseg.load_model("user/tiny")).__name__)
+except CheckpointError as error:
+    print(error)
+print(time.monotonic() - start)
+"""
+
+
+def test_a_hub_that_never_answers_is_waited_for_five_seconds_and_told(silent, tmp_path):
+    done = run(ASK, [], environment(tmp_path, silent.address))
+    assert done.returncode == 0, done.stderr
+    line, seconds = done.stdout.splitlines()
+    assert "cannot be reached" in line
+    assert 4 < float(seconds) < 60  # it was for ever
+    assert f"waiting for {silent.address} (user/tiny)" in done.stderr
+
+
+def test_a_kept_copy_serves_where_the_hub_is_gone(hub, silent, model, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    hub.repositories["user/tiny"] = {"main": files}
+    for address in (hub.address, silent.address):
+        done = run(ASK, [], environment(tmp_path, address))
+        assert done.stdout.splitlines()[0] == "LSeg", done.stdout + done.stderr
+    offline = {**environment(tmp_path, silent.address), "HF_HUB_OFFLINE": "1"}
+    done = run(ASK, [], offline)
+    assert done.stdout.splitlines()[0] == "LSeg", done.stdout + done.stderr
+    assert "waiting" not in done.stderr
+
+
+PUSH = """
+import sys, lseg
+from lseg.errors import CheckpointError
+try:
+    lseg.load_model(sys.argv[1]).push_to_hub("user/tiny")
+except CheckpointError as error:
+    print(error)
+"""
+
+
+def test_a_push_to_nowhere_is_told_in_one_line(model, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    done = run(PUSH, [tmp_path / "model"], environment(tmp_path, "http://127.0.0.1:9"))
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert "cannot be reached" in line
+
+
+def test_a_model_of_another_kind_is_refused_before_its_weights_are_fetched(hub, tmp_path):
+    config = json.dumps({"model_type": "dpt", "architectures": ["DPTForDepthEstimation"]})
+    weights = b"must not be fetched"
+    hub.repositories["user/dpt"] = {
+        "main": {"config.json": config.encode(), "model.safetensors": weights}
+    }
+    code = ASK.replace("user/tiny", "user/dpt")
+    done = run(code, [], environment(tmp_path, hub.address))
+    line = done.stdout.splitlines()[0]
+    assert "`lseg convert dpt dpt-lseg`" in line
+    assert "`hf download user/dpt --local-dir dpt`" in line
+    fetched = {path.name for path in (tmp_path / "home").rglob("snapshots/*/*")}
+    assert fetched == {"config.json"}

@@ -12,10 +12,9 @@ from lseg.convert.official import (
     SpatialBlockOptions,
     convert_dpt,
     convert_lseg,
-    is_official_dpt,
-    is_official_lseg,
 )
 from lseg.errors import CheckpointError
+from lseg.store.foreign_kinds import is_official_dpt, is_official_lseg
 from lseg.store.tensors import load_weights
 
 LSEG = {"lseg_clip_vitl16_384": "vitl16", "lseg_clip_vitb32_384": "vitb32",

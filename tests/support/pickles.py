@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.serialization import MAGIC_NUMBER, PROTOCOL_VERSION
 
-from lseg.convert.foreign import read_state_dict
 from lseg.errors import CheckpointError
+from lseg.store.foreign import read_state_dict
 
 
 def word(text):

@@ -27,8 +27,8 @@ from pickles import (
     write_zip,
 )
 
-from lseg.convert.foreign import read_state_dict
 from lseg.errors import CheckpointError
+from lseg.store.foreign import read_state_dict
 
 
 @pytest.fixture(params=FORMATS)

@@ -14,8 +14,8 @@ import pytest
 import torch
 from pickles import refusal, shell
 
-from lseg.convert.foreign import read_state_dict
 from lseg.errors import CheckpointError
+from lseg.store.foreign import read_state_dict
 
 
 class Call:

@@ -12,7 +12,7 @@ import torch
 from pickles import assert_equal
 from safetensors.torch import save_file
 
-from lseg.convert.foreign import read_state_dict
+from lseg.store.foreign import read_state_dict
 
 
 @pytest.mark.parametrize(
