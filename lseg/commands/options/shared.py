@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from lseg.commands.options.base import Options, Spelling, Whole
+from lseg.commands.options.base import Count, Options, Spelling, Whole
 
 BenchmarkFolder = Literal["pascal5i", "coco20i", "fss1000"]
 Benchmark = Literal["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
@@ -22,10 +22,15 @@ class PictureOptions(Options):
     Attributes:
         images: Pictures, folders, patterns, or a list of pictures (.txt).
         out: Folder for the results.
+        orientation: displayed turns pictures as their EXIF orientation says; stored keeps pixels
+            as they lie in the file, as poses of cameras expect.
+        max_megapixels: Largest picture that is read.
     """
 
     images: Annotated[Sequence[str], Spelling("IMAGE", positional=True)]
     out: Annotated[Path, Spelling("DIR")]
+    orientation: Literal["displayed", "stored"] = "displayed"
+    max_megapixels: Annotated[Count, Spelling("MP")] = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
