@@ -96,11 +96,15 @@ class DataOptions(Options):
     Attributes:
         data_root: Its folder.
         prompts: Class names and the labels to ask for in their place, a JSON object.
-        ignore_index: Value of masks that is left out, of a pairs folder.
+        ignore_index: Value of masks that is left out, of a pairs folder; if not given, that of its
+            dataset.yaml, or 255.
         splits: Folder of split lists (pascal/, coco/, fss/).
+        orientation: What masks lie over where pictures have an EXIF orientation: displayed or
+            stored pixels; auto: their size tells. If not given, as dataset.yaml says, or auto.
     """
 
     data_root: Annotated[str | None, Spelling("DIR", also="--root")] = None
     prompts: Annotated[str | None, Spelling("FILE.json")] = None
-    ignore_index: Whole = 255
+    ignore_index: Whole | None = None
     splits: Annotated[str | None, Spelling("DIR")] = None
+    orientation: Literal["auto", "displayed", "stored"] | None = None
