@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
+from pytorch_lightning.utilities import rank_zero_only
+
 from lseg.data.base.folder import AnnotatedFolder
 from lseg.errors import LSegError, LSegWarning
 
@@ -43,8 +45,11 @@ def ambiguity(folder: AnnotatedFolder, stem: str, count: int | None = None) -> s
     )
 
 
+@rank_zero_only
 def warn_of_ambiguity(folder: AnnotatedFolder, stems: Sequence[str] | None = None) -> None:
     """Warn if one of some pictures of a set, evenly over it, is ambiguous.
+
+    Of several processes of a training the first does.
 
     Args:
         folder: The set.
