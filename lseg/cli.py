@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 import lseg
+from lseg.commands.notes import notes_on_stderr
 from lseg.commands.suggestions import nearest
 from lseg.commands.table import COMMANDS, Command
 from lseg.errors import ConfigError, LSegError, shown
@@ -34,9 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given[0] in TRAINING:
             from lseg.training.cli import main as train
 
-            train(given[0], given[1:])
+            with notes_on_stderr():
+                train(given[0], given[1:])
         else:
-            run_command(given)
+            with notes_on_stderr():
+                run_command(given)
     except LSegError as error:
         print(f"lseg: {_message(error)}", file=sys.stderr)
         return 2

@@ -45,3 +45,7 @@ class CheckpointError(LSegError):
 
 class TrainingError(LSegError):
     """A training that cannot go on: its loss or its weights are no longer finite."""
+
+
+class LSegWarning(UserWarning):
+    """What was done with a user's files and may not be meant; the command line says it once."""

@@ -1,10 +1,14 @@
 """`lseg data check`: what is missing or corrupt in a data set."""
 
+from collections.abc import Iterable
+
 from tqdm import tqdm
 
 from lseg.commands.options.data_check import DataCheckOptions
 from lseg.commands.options.shared import BENCHMARK_FOLDERS
 from lseg.data.base.check import Problem, count_problems
+from lseg.data.base.folder import AnnotatedFolder
+from lseg.data.base.turned_pictures import ambiguity, ambiguous_pictures
 from lseg.data.fewshot.check import LISTED_PICTURES, ListedPictures, find_problems
 from lseg.data.fewshot.folds import Part
 from lseg.data.fewshot.lists import BenchmarkFolders
@@ -38,9 +42,12 @@ def check_pairs(options: DataCheckOptions) -> None:
     folder = Files(options.data_root).folder
     problems: list[str] = []
     for split in options.split or ("train", "val"):
-        data = PairsDataset(folder, split, options.ignore_index, options.prompts)
+        data = PairsDataset(
+            folder, split, options.ignore_index, options.prompts, orientation=options.orientation
+        )
         found = find_pairs_problems(data)
         print(f"{split}: {len(data)} pictures, {len(found)} problem(s)")
+        note_orientation(data.folder, data.stems)
         problems += found
     for problem in problems:
         print(f"  {problem}")
@@ -59,7 +66,8 @@ def check_benchmark(options: DataCheckOptions) -> None:
     unknown = [name for name in options.split or () if name not in PARTS]
     if unknown:
         raise DataError(f"--split {unknown[0]}: {options.dataset} has the parts train and val")
-    folders = BenchmarkFolders.find(Files(options.data_root).folder, options.splits)
+    root = Files(options.data_root).folder
+    folders = BenchmarkFolders.find(root, options.splits, options.orientation)
     listings: dict[str, ListedPictures] = {}
     reasons = []
     for name in options.split or PARTS:
@@ -93,4 +101,12 @@ def _problems(name: str, listing: ListedPictures) -> list[Problem]:
     print(f": {kinds}" if kinds else "")
     for note in listing.notes:
         print(f"  note: {note}")
+    note_orientation(listing.folder, listing.classes)
     return found
+
+
+def note_orientation(folder: AnnotatedFolder, stems: Iterable[str]) -> None:
+    """Prints how many pictures a mask could lie over in two ways, and what is made of them."""
+    found = list(ambiguous_pictures(folder, stems))
+    if found:
+        print(f"  note: {ambiguity(folder, found[0], len(found))}")

@@ -10,8 +10,9 @@ from tqdm import tqdm
 from lseg.commands.model import model_from
 from lseg.commands.options.depth import DepthOptions
 from lseg.commands.output import output_folder, refuse_overwriting, unique_stems
+from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
-from lseg.data.base.images import list_images, load_image
+from lseg.data.base.images import list_images
 from lseg.files import whole_file
 from lseg.inference.views import InferenceConfig, resize_short_side, to_tensor
 from lseg.models.dpt import DPTDepth
@@ -28,8 +29,9 @@ def depth(options: DepthOptions) -> None:
     record = OptionsRecord.in_folder(out, "depth", options)
     model = model_from(options, DPTDepth)
     size = model.config.preprocessing.size if options.size is None else options.size
+    read = picture_reader(options, model.device)
     for path in tqdm(images, unit="image", disable=len(images) < 2):
-        values = depth_map(model, load_image(path), size)
+        values = depth_map(model, read(path).image, size)
         record.write()
         save_depth(out / path.stem, values)
     kind = "depth in metres" if model.config.invert else "inverse depth"

@@ -2,9 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from lseg.commands.model import model_from
 from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.output import output_folder, refuse_overwriting, unique_stems
+from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
 from lseg.data.base.images import list_images
 from lseg.embedding.files import new_embeddings
@@ -23,7 +23,7 @@ from lseg.evaluation.report import versions
 from lseg.files import clear_partials, whole_file, write_json
 from lseg.inference.embed_config import EmbedConfig, StrideGrid, parse_grid
 from lseg.inference.pca import PCA, Moments
-from lseg.inference.prefetch import Picture, prefetch, read_picture
+from lseg.inference.prefetch import Picture, prefetch
 from lseg.inference.segmenter import Segmenter
 from lseg.inference.sharding import Shard, add_up, together, wait_for_all
 from lseg.models.lseg import LSeg
@@ -51,6 +51,7 @@ def embed(options: EmbedOptions) -> None:
         "format": preset.format,
         "checkpoint": str(options.checkpoint),
         "preset": options.preset,
+        "orientation": options.orientation,
         "precision": options.precision,
         "compiled": options.compile,
         **describe_model(model, out),
@@ -67,7 +68,8 @@ def embed(options: EmbedOptions) -> None:
         with together(shard):
             pca = basis_for(options.pca, options, out, segmenter, images, config, settings, shard)
         settings["pca"] = describe_basis(pca, out / BASIS)
-    job = Job(segmenter, config, pca, settings, record, f"{preset.tail}.{preset.format}")
+    read = picture_reader(options, model.device)
+    job = Job(segmenter, config, pca, settings, record, f"{preset.tail}.{preset.format}", read)
     done = run(job, shard.take(images), show=shard.first)
     record.write()  # of a run that had nothing left to do
     if shard.first:
@@ -86,6 +88,7 @@ class Job:
         settings: What sidecars tell of all pictures.
         record: Of the options; it lies in the folder of the results.
         ending: Of the results' names, after the picture's stem.
+        read: Reads a picture.
     """
 
     segmenter: Segmenter
@@ -94,6 +97,7 @@ class Job:
     settings: dict[str, Any]
     record: OptionsRecord
     ending: str
+    read: Callable[[Path], Picture]
 
     def files(self, path: Path) -> tuple[Path, Path]:
         """Embeddings and sidecar of a picture."""
@@ -124,12 +128,11 @@ class Job:
 def run(job: Job, images: Sequence[Path], show: bool) -> int:
     """Does what is not finished; returns how many pictures that were."""
     left = [path for path in images if not job.finished(path)]
-    read = partial(read_picture, pin=job.segmenter.model.device.type == "cuda")
     hidden = len(images) < 2 or not show
     with tqdm(
         total=len(images), initial=len(images) - len(left), unit="image", disable=hidden
     ) as progress:
-        for path, picture in prefetch(left, read):
+        for path, picture in prefetch(left, job.read):
             job.write(path, picture)
             progress.update()
     return len(left)
@@ -200,7 +203,9 @@ def basis_for(
     known = basis.is_file() and made_with(sidecar, made)
     wait_for_all()  # before anyone changes what the others look at
     if not known:
-        learn(segmenter, images, config, count, options.pca_pictures, shard, basis)
+        moments = learn(segmenter, images, config, options, shard)
+        if shard.first:
+            moments.basis(count).save(basis)
         if shard.first:
             write_json(sidecar, made)
         wait_for_all()
@@ -211,16 +216,15 @@ def learn(
     segmenter: Segmenter,
     images: Sequence[Path],
     config: EmbedConfig,
-    count: int,
-    pictures: int,
+    options: EmbedOptions,
     shard: Shard,
-    basis: Path,
-) -> None:
-    """Learns `count` components from `pictures` pictures (0: all), evenly over the run."""
+) -> Moments:
+    """Moments of embeddings, of `--pca-pictures` pictures (0: all), evenly over the run."""
+    pictures = options.pca_pictures
     step = max(1, len(images) // pictures) if pictures else 1
     chosen = images[::step][: pictures or None]
     moments = Moments(segmenter.model.config.embed_dim)
-    read = partial(read_picture, pin=segmenter.model.device.type == "cuda")
+    read = picture_reader(options, segmenter.model.device)
     share = shard.take(chosen)
     bar = tqdm(share, desc="PCA", unit="image", disable=len(share) < 2 or not shard.first)
     for _, picture in prefetch(bar, read):
@@ -229,8 +233,7 @@ def learn(
         for _, rows in result.strips():
             moments.add(rows.flatten(1)[:, ::every].T)
     add_up(moments.values)
-    if shard.first:
-        moments.basis(count).save(basis)
+    return moments
 
 
 def describe_basis(pca: PCA, file: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from lseg.commands.generalised import benchmark_data
 from lseg.commands.options.evaluate import EvaluateOptions
+from lseg.data.base.turned_pictures import warn_of_ambiguity
 from lseg.data.fewshot.all_classes import AllClassesData
 from lseg.data.sets.pairs import PairsDataset
 from lseg.errors import ConfigError
@@ -33,7 +34,15 @@ def protocol_of(options: EvaluateOptions, data: EvaluatedData) -> Protocol:
 def pairs_data(options: EvaluateOptions) -> PairsDataset:
     """The pictures of the list `--split` of a pairs folder."""
     folder = Files(options.data_root).folder
-    return PairsDataset(folder, options.split, options.ignore_index, options.prompts)
+    data = PairsDataset(
+        folder,
+        options.split,
+        options.ignore_index,
+        options.prompts,
+        orientation=options.orientation,
+    )
+    warn_of_ambiguity(data.folder)
+    return data
 
 
 EVALUATED: dict[str, Callable[[EvaluateOptions], EvaluatedData]] = {

@@ -26,7 +26,13 @@ def fewshot(options: FewShotOptions) -> None:
     labels = LabelChoice(options.label_file, options.prompts, options.natural_names)
     fold = _folds(options.fold)
     episodes = Asked(fold, options.shots, options.episodes, options.seed, options.size)
-    files = Files(options.data_root, options.splits, options.split, options.ignore_index)
+    files = Files(
+        options.data_root,
+        options.splits,
+        options.split,
+        options.ignore_index,
+        options.orientation,
+    )
     out = None if options.out is None else output_file(options.out)
     record = None if out is None else OptionsRecord.beside(out, "fewshot", options)
     pictures = _pictures_folder(options, out)

@@ -22,7 +22,7 @@ def benchmark_data(options: EvaluateOptions) -> AllClassesData:
     """
     if options.prompts is not None:
         raise ConfigError("--prompts goes with --dataset pairs; benchmarks have their own names")
-    files = Files(options.data_root, options.splits)
+    files = Files(options.data_root, options.splits, orientation=options.orientation)
     return AllClassesData(TEST_PROTOCOLS[str(options.dataset)].benchmark(files))
 
 

@@ -18,11 +18,12 @@ from lseg.commands.output import (
     refuse_overwriting,
     unique_stems,
 )
+from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
 from lseg.data.base.images import list_images
 from lseg.data.base.labels import parse_labels
 from lseg.errors import CheckpointError, LabelError
-from lseg.inference.prefetch import Picture, prefetch, read_picture
+from lseg.inference.prefetch import Picture, prefetch
 from lseg.inference.segmenter import ClassSegmenter, Segmentation, Segmenter
 from lseg.inference.sharding import Shard, together
 from lseg.inference.views import InferenceConfig
@@ -51,7 +52,7 @@ def predict(options: PredictOptions) -> None:
     segment = predictor(model, labels, config)
     shard = Shard.of_process()
     share = shard.take(images)
-    read = partial(read_picture, pin=model.device.type == "cuda")
+    read = picture_reader(options, model.device)
     with ExitStack() as stack:
         write: Writer = partial(save_files, out)
         if coco:

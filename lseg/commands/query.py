@@ -53,7 +53,8 @@ def query(options: QueryOptions) -> None:
             text = vectors(replacement, None, sidecar.embed_dim)
         picture = None
         if options.pictures is not None:
-            picture = load_image(user_path(options.pictures) / sidecar.source)
+            path = user_path(options.pictures) / sidecar.source
+            picture = load_image(path, sidecar.upright)
         result = segment_stored(file, sidecar, text, labels, picture)
         record.write()
         result.save(out / f"{stems[file]}.png")

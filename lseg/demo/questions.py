@@ -1,11 +1,11 @@
 """What visitors send, checked: a picture's file, and labels as text."""
 
 import io
-import warnings
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from lseg.data.base.decoding import identify
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
 from lseg.demo.limits import Limits
@@ -43,12 +43,8 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
     Raises:
         ImageError: If it is none, is damaged, or has too many pixels.
     """
-    Image.init()  # otherwise Pillow does not know the rarer ones by name
     try:
-        with warnings.catch_warnings(action="ignore"):  # our own limit is the lower one
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError:
-        raise ImageError(f"the picture has far too many pixels: {_accepted(limits)}") from None
+        image = identify(io.BytesIO(data), FORMATS)
     except UnidentifiedImageError:
         raise ImageError(
             "the file is no picture that can be read here: give a JPEG, PNG, WebP, BMP, TIFF or GIF"

@@ -118,6 +118,7 @@ class Sidecar:
         network_input: Height and width of what the network saw at scale 1.
         padding: Of the network, where the embeddings are one pass of it.
         pca: File name of the basis, in the same folder.
+        upright: Whether the picture was turned as its EXIF orientation says.
     """
 
     text: TextConfig
@@ -132,6 +133,7 @@ class Sidecar:
     network_input: Size
     padding: Padding | None
     pca: str | None
+    upright: bool
 
     @classmethod
     def read(cls, path: Path) -> "Sidecar":
@@ -157,6 +159,7 @@ class Sidecar:
                 _size(values["network_input"]),
                 padding and Padding(_size(padding["input"]), _size(padding["output"])),
                 None if values["pca"] is None else str(values["pca"]["file"]),
+                values.get("orientation") != "stored",
             )
         except FileNotFoundError:
             raise DataError(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lseg.data.base.orientation import Orientation
 from lseg.data.fewshot.benchmarks import (
     Benchmark,
     CocoBenchmark,
@@ -34,13 +35,15 @@ class Files:
         root: Its folder; None for the shapes world, which is drawn.
         splits: Folder of HSNet's lists, if there is one.
         test: Name of the test list of a `pairs` folder.
-        ignore_index: Of a `pairs` folder.
+        ignore_index: Of a `pairs` folder; as its dataset.yaml says if None.
+        orientation: What masks lie over; as dataset.yaml says, or `auto`, if None.
     """
 
     root: str | None = None
     splits: str | None = None
     test: str = "val"
-    ignore_index: int = 255
+    ignore_index: int | None = None
+    orientation: Orientation | None = None
 
     @property
     def folder(self) -> str:
@@ -74,18 +77,24 @@ class TestProtocol:
 
 TEST_PROTOCOLS: dict[str, TestProtocol] = {
     "pascal5i": TestProtocol(
-        lambda files: PascalBenchmark(files.folder, files.splits), CyclicEpisodes()
+        lambda files: PascalBenchmark(files.folder, files.splits, files.orientation),
+        CyclicEpisodes(),
     ),
     "coco20i": TestProtocol(
-        lambda files: CocoBenchmark(files.folder, files.splits), UniformEpisodes()
+        lambda files: CocoBenchmark(files.folder, files.splits, files.orientation),
+        UniformEpisodes(),
     ),
     "fss1000": TestProtocol(
-        lambda files: FssBenchmark(files.folder, files.splits), SweepEpisodes()
+        lambda files: FssBenchmark(files.folder, files.splits, files.orientation),
+        SweepEpisodes(),
     ),
     "shapes": TestProtocol(lambda files: ShapesBenchmark(), CyclicEpisodes(None), 128),
     "pairs": TestProtocol(
         lambda files: PairsBenchmark(
-            files.folder, test=files.test, ignore_index=files.ignore_index
+            files.folder,
+            test=files.test,
+            ignore_index=files.ignore_index,
+            orientation=files.orientation,
         ),
         CyclicEpisodes(None),
         absent_count=False,

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
+from lseg.data.base.decoding import MAX_PIXELS
 from lseg.data.base.images import load_image
 
 ItemT = TypeVar("ItemT")
@@ -21,7 +22,7 @@ class Picture(NamedTuple):
     """A picture that has been read.
 
     Attributes:
-        image: RGB, upright.
+        image: RGB.
         pixels: (3, H, W) uint8; in pinned memory if asked for.
     """
 
@@ -30,18 +31,23 @@ class Picture(NamedTuple):
 
 
 def read_picture(
-    source: str | os.PathLike[str] | Image.Image | np.ndarray, pin: bool = False
+    source: str | os.PathLike[str] | Image.Image | np.ndarray,
+    pin: bool = False,
+    upright: bool = True,
+    max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     """Reads and decodes a picture; see `lseg.data.base.images.load_image`.
 
     Args:
         source: A path, a PIL image, or an (H, W, 3) uint8 array.
         pin: Put the pixels into pinned memory, from where CUDA copies them in the background.
+        upright: Turn the picture as its EXIF orientation says.
+        max_pixels: Largest width times height of a file's picture.
 
     Raises:
         ImageError: If it cannot be read.
     """
-    image = load_image(source)
+    image = load_image(source, upright, max_pixels)
     pixels = TF.pil_to_tensor(image)
     return Picture(image, pixels.pin_memory() if pin else pixels)
 

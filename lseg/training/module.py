@@ -155,7 +155,7 @@ class LSegModule(LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
-        pixels, ignore = self.net.normalize(batch["image"]), self.data.ignore_index
+        pixels, ignore = self.net.normalize(batch["image"]), self.data.ignore_value
         text = candidate_text(self.train_text, batch)
         options = (ignore, self.label_smoothing, self.class_weights)
         if self.loss_stride == 1:
@@ -237,7 +237,7 @@ class LSegModule(LightningModule):
 
     def _start_evaluation(self, sets: list[tuple[str, list[str]]]) -> None:
         self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]
-        ignore, first = self.data.ignore_index, self.data.first_counted_label
+        ignore, first = self.data.ignore_value, self.data.first_counted_label
         self.metrics = {
             name: SegmentationMetric(len(labels), ignore, first).to(self.device)
             for name, labels in sets

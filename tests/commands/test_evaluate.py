@@ -1,6 +1,8 @@
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from lseg.checkpoints.load import load_model
 from lseg.data.sets.pairs import PairsDataset
@@ -74,7 +76,7 @@ def test_bad_data_is_refused(evaluate, data, tmp_path):
     check_refused(evaluate("--split", "test"), "test.txt")
     check_refused(evaluate("--scales", "0"), "scales")
     check_refused(evaluate("--window", "16"), "window")
-    check_refused(evaluate("--ignore-index", "1"), "'road'")
+    check_refused(evaluate("--ignore-index", "1"), "values 255")
     check_refused(evaluate("--prompts", tmp_path / "none.json"), "none.json")
     (data / "classes.txt").write_text("sky\nroad\ncactus")
     check_refused(evaluate(), "'cactus'")
@@ -92,3 +94,23 @@ def test_a_corrupt_mask_stops_the_evaluation_with_one_message(evaluate, data, wo
 def test_an_output_that_cannot_be_written_is_refused(evaluate, tmp_path):
     (tmp_path / "taken").write_text("mine")
     check_refused(evaluate("--out", tmp_path / "taken" / "figures.json"), tmp_path / "taken")
+
+
+def test_an_ignored_class_is_neither_asked_for_nor_counted(evaluate, data, tmp_path):
+    """The commonest convention there is: 0 means unlabelled."""
+    for path in data.glob("*.mask.png"):
+        values = np.asarray(Image.open(path)).copy()
+        values[values == 255] = 0
+        Image.fromarray(values).save(path)
+    code, _, err = evaluate("--ignore-index", "0", "--out", tmp_path / "figures.json")
+    assert code == 0, err
+    found = json.loads((tmp_path / "figures.json").read_text())
+    assert list(found["per_class"]) == list(found["labels"]) == ["road", "tree"]
+    for path in data.glob("*.mask.png"):
+        values = np.asarray(Image.open(path)).copy()
+        Image.fromarray(np.where(values == 0, 255, values - 1).astype(np.uint8)).save(path)
+    (data / "classes.txt").write_text("road\ntree")
+    evaluate("--out", tmp_path / "plain.json")
+    plain = json.loads((tmp_path / "plain.json").read_text())
+    assert found["per_class"] == plain["per_class"]
+    assert found["pixel_accuracy"] == plain["pixel_accuracy"]

@@ -228,5 +228,6 @@ def test_records_are_plain_yaml(tmp_path):
     assert values == {
         "images": ["a.png"], "out": "o", "labels": "sky,road", "checkpoint": "tiny",
         "device": "auto", "precision": "fp32", "compile": False, "scales": [1.0], "flip": False,
-        "format": "files", "without_other": False,
+        "format": "files", "without_other": False, "orientation": "displayed",
+        "max_megapixels": 1000,
     }  # fmt: skip

@@ -106,7 +106,7 @@ def test_pictures_are_decoded_upright(kind):
     ("data", "words"),
     [
         (png(101, 100), "101 x 100 pixels: up to 0.01 megapixels"),
-        (bomb(20_000, 20_000), "far too many pixels"),
+        (bomb(20_000, 20_000), "20000 x 20000 pixels"),
         (bomb(9_000, 9_000), "9000 x 9000 pixels"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture that can be read"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture that can be read"),

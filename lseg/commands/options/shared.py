@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from lseg.commands.options.base import Options, Spelling, Whole
+from lseg.commands.options.base import Count, Options, Spelling, Whole
 
 BenchmarkFolder = Literal["pascal5i", "coco20i", "fss1000"]
 Benchmark = Literal["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
@@ -22,10 +22,15 @@ class PictureOptions(Options):
     Attributes:
         images: Pictures, folders, patterns, or a list of pictures (.txt).
         out: Folder for the results.
+        orientation: displayed turns pictures as their EXIF orientation says; stored keeps pixels
+            as they lie in the file, as poses of cameras expect.
+        max_megapixels: Largest picture that is read.
     """
 
     images: Annotated[Sequence[str], Spelling("IMAGE", positional=True)]
     out: Annotated[Path, Spelling("DIR")]
+    orientation: Literal["displayed", "stored"] = "displayed"
+    max_megapixels: Annotated[Count, Spelling("MP")] = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +96,15 @@ class DataOptions(Options):
     Attributes:
         data_root: Its folder.
         prompts: Class names and the labels to ask for in their place, a JSON object.
-        ignore_index: Value of masks that is left out, of a pairs folder.
+        ignore_index: Value of masks that is left out, of a pairs folder; if not given, that of its
+            dataset.yaml, or 255.
         splits: Folder of split lists (pascal/, coco/, fss/).
+        orientation: What masks lie over where pictures have an EXIF orientation: displayed or
+            stored pixels; auto: their size tells. If not given, as dataset.yaml says, or auto.
     """
 
     data_root: Annotated[str | None, Spelling("DIR", also="--root")] = None
     prompts: Annotated[str | None, Spelling("FILE.json")] = None
-    ignore_index: Whole = 255
+    ignore_index: Whole | None = None
     splits: Annotated[str | None, Spelling("DIR")] = None
+    orientation: Literal["auto", "displayed", "stored"] | None = None

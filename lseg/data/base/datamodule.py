@@ -125,8 +125,8 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
         return list(dict.fromkeys(label for _, labels in self.val_sets for label in labels))
 
     @property
-    def ignore_index(self) -> int:
-        """Mask value that counts neither in losses nor in metrics."""
+    def ignore_value(self) -> int:
+        """Mask value of items that counts neither in losses nor in metrics."""
         return self._train_data.ignore_index
 
     @property

@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from lseg.data.base.folder import AnnotatedFolder, label_mask
 from lseg.data.base.items import Augmentation, ItemKey, split_key
+from lseg.data.base.mask_values import ignore_value
 
 
 class FolderDataset(Dataset[dict[str, Tensor]]):
@@ -34,7 +35,7 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
         self,
         folder: AnnotatedFolder,
         labels: Sequence[str] | None = None,
-        ignore_index: int = 255,
+        ignore_index: int | None = None,
         transform: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
@@ -43,17 +44,19 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
         Args:
             folder: Pictures and masks.
             labels: A label a class; the classes' own names by default.
-            ignore_index: Mask value for pixels without a label; no label's index.
+            ignore_index: Mask value of items for pixels without a label, no label's index; see
+                `ignore_value` for what it is by default.
             transform: Of image and mask together.
             seed: First part of the transform's seed, (seed, epoch, index).
 
         Raises:
             DataError: If there are no pictures.
         """
-        self.folder, self.ignore_index = folder, ignore_index
+        self.folder = folder
         self.stems = list(folder.stems)
         self.classes = list(folder.classes)
         self.labels = list(folder.classes if labels is None else labels)
+        self.ignore_index = ignore_value(len(self.labels)) if ignore_index is None else ignore_index
         self.transform, self.seed = transform, seed
 
     @property

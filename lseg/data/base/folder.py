@@ -16,7 +16,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lseg.data.base.images import load_image
+from lseg.data.base.decoding import StoredImage, read_orientation, read_size
+from lseg.data.base.images import IMAGE_SUFFIXES, load_stored
+from lseg.data.base.orientation import (
+    Orientation,
+    Pixels,
+    Placement,
+    Size,
+    place,
+    turned_array,
+    turned_size,
+)
 from lseg.errors import DataError
 from lseg.paths import is_file
 
@@ -43,14 +53,21 @@ class AnnotatedFolder(ABC):
         name: Of the data set.
         layout: The folders that are expected, for messages.
         classes: Class names; mask values index them.
-        upright: Turn pictures as their EXIF orientation says. The masks of the public benchmarks
-            lie over the pixels as stored.
+        orientation: What masks lie over where pictures have an EXIF orientation; their size tells
+            by default.
+        upright: Whether pictures are turned as it says, with their masks. Where sizes do not tell,
+            masks then lie over displayed pixels. The protocols of the public benchmarks read
+            pixels as they are stored.
+        reading: What the meaning of mask files depends on besides their content, if anything:
+            what is derived from masks and kept is kept by it.
     """
 
     name: str
     layout: str
     classes: tuple[str, ...]
+    orientation: Orientation = "auto"
     upright: bool = False
+    reading: str = ""
 
     @property
     @abstractmethod
@@ -81,16 +98,16 @@ class AnnotatedFolder(ABC):
         """Say where the set names a picture, for messages."""
         return "which the list names"
 
-    def image(self, stem: str) -> Image.Image:
-        """Return a picture, RGB.
+    def image(self, stem: str) -> StoredImage:
+        """Return a picture, RGB, its pixels as they are stored.
 
         Raises:
             DataError, ImageError: If its file is missing or unreadable.
         """
-        return load_image(self._existing(self.image_path(stem), stem), self.upright)
+        return load_stored(self._existing(self.image_path(stem), stem))
 
     def mask(self, stem: str) -> np.ndarray:
-        """Return a mask; see `AnnotatedImage`.
+        """Return a mask, its pixels as they are stored; for values see `AnnotatedImage`.
 
         Raises:
             DataError, ImageError: If its file is missing, unreadable or has unknown values.
@@ -98,27 +115,66 @@ class AnnotatedFolder(ABC):
         self._existing(self.mask_path(stem), stem)
         return self.decode_mask(stem)
 
+    def mask_tag(self, stem: str) -> int:
+        """Return the EXIF orientation of a mask's file; 1 where it has none, as nearly all."""
+        path = self.mask_path(stem)
+        return read_orientation(path) if path.suffix.lower() in IMAGE_SUFFIXES else 1
+
     def read(self, stem: str) -> AnnotatedImage:
-        """Return a picture and its mask, of one size.
+        """Return a picture and its mask, laid over each other; see `place`.
 
         Raises:
             DataError, ImageError: As `image` and `mask`, or if the two differ in size.
         """
         return self.fit(stem, self.image(stem), self.mask(stem))
 
-    def fit(self, stem: str, image: Image.Image, mask: np.ndarray) -> AnnotatedImage:
-        """Lay a mask over its picture.
+    def fit(self, stem: str, image: StoredImage, mask: np.ndarray) -> AnnotatedImage:
+        """Lay a mask over its picture, both as they are stored.
 
         Raises:
             DataError: If the two differ in size.
         """
         height, width = mask.shape
-        if image.size != (width, height):
-            raise DataError(
-                f"{stem}: image {image.width}x{image.height}, mask {width}x{height} pixels (width "
-                f"x height); {self.image_path(stem)} and {self.mask_path(stem)} must agree"
-            )
-        return AnnotatedImage(image, mask)
+        picture = Pixels(image.image.size, image.orientation)
+        drawn = Pixels((width, height), self.mask_tag(stem))
+        placement = place(picture, drawn, self.orientation, self.upright)
+        if placement is None:
+            raise DataError(self._misfit(stem, picture, drawn))
+        turned = StoredImage(image.image, placement.image).displayed()
+        return AnnotatedImage(turned, turned_array(mask, placement.mask))
+
+    def placement(self, stem: str) -> Placement | None:
+        """How a picture and its mask are laid over each other; None if their sizes differ.
+
+        Where they are image files, their headers tell.
+
+        Raises:
+            OSError: If a file is missing or unreadable.
+            DataError, ImageError: As `mask`, where the mask is no image file.
+        """
+        image, mask = self.image_path(stem), self.mask_path(stem)
+        picture = Pixels(read_size(image), read_orientation(image))
+        tag = self.mask_tag(stem)
+        if picture.tag == tag == 1:
+            return Placement(1, 1)  # or the sizes differ, which reading the two will say
+        if mask.suffix.lower() in IMAGE_SUFFIXES:
+            size = read_size(mask)
+        else:
+            height, width = self.mask(stem).shape
+            size = (width, height)
+        return place(picture, Pixels(size, tag), self.orientation, self.upright)
+
+    def _misfit(self, stem: str, image: Pixels, mask: Pixels) -> str:
+        text = (
+            f"{stem}: image {_times(image.size)}, mask {_times(mask.size)} pixels (width x "
+            f"height); {self.image_path(stem)} and {self.mask_path(stem)} must agree"
+        )
+        if image.tag >= 5:
+            shown = _times(turned_size(image.size, image.tag))
+            text += f". The image is displayed as {shown} (EXIF orientation {image.tag})"
+        if self.orientation != "auto":
+            text += f", and orientation is {self.orientation!r}: `auto` lets the sizes tell"
+        return text
 
     def _existing(self, path: Path, stem: str) -> Path:
         if not is_file(path):
@@ -126,6 +182,10 @@ class AnnotatedFolder(ABC):
                 f"{path}, {self.listed(stem)}, does not exist.\nExpected: {self.layout}"
             )
         return path
+
+
+def _times(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def published_root(root: Path, name: str) -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
-import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from lseg.data.base.decoding import MAX_PIXELS, StoredImage, decoded, read_stored
+from lseg.data.base.indices import index_values, packed_colours
+from lseg.data.base.rgb import to_rgb
 from lseg.data.base.text_files import read_text
 from lseg.errors import ImageError, shown
 from lseg.paths import is_file, user_path
@@ -20,76 +22,66 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
-# What Pillow's decoders raise on damaged files.
-_DECODING = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    IndexError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
-
 
 def load_image(
-    source: str | os.PathLike[str] | Image.Image | np.ndarray, upright: bool = True
+    source: str | os.PathLike[str] | Image.Image | np.ndarray,
+    upright: bool = True,
+    max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     """Return a picture as 8-bit RGB, turned as its EXIF orientation says.
 
-    Palettes and greyscale become RGB, transparency is laid over white, and 16-bit greyscale is
-    scaled from its full range (65535 becomes 255).
+    What becomes of palettes, transparency, 12 and 16 bits, CMYK and LAB: see `to_rgb`.
 
     Args:
         source: A path, a PIL image, or an (H, W, 3) uint8 array in RGB order.
-        upright: Heed the EXIF orientation; benchmarks' masks lie over the pixels as stored.
+        upright: Heed the EXIF orientation; else pixels stay as they are stored.
+        max_pixels: Largest width times height of a file's picture.
 
     Raises:
-        ImageError: If the file is missing, unreadable or truncated, or the array is of another
-            type or shape.
+        ImageError: If the file is missing, unreadable, truncated or too large, or the array is of
+            another type or shape.
     """
-    turn = _upright if upright else _as_stored
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        return _to_rgb(turn(_decoded(source, "the picture")), "the picture")
-    if isinstance(source, str | os.PathLike):
-        return _to_rgb(turn(_open(user_path(source, ImageError))), str(source))
-    raise ImageError(
-        f"{type(source).__name__} is no picture: give a path, a PIL image, or an (H, W, 3) uint8 "
-        "array in RGB order"
-    )
+        stored = _as_rgb(decoded(source, "the picture"), "the picture")
+    elif isinstance(source, str | os.PathLike):
+        stored = load_stored(source, max_pixels)
+    else:
+        raise ImageError(
+            f"{type(source).__name__} is no picture: give a path, a PIL image, or an (H, W, 3) "
+            "uint8 array in RGB order"
+        )
+    return stored.displayed() if upright else stored.image
+
+
+def load_stored(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> StoredImage:
+    """Return a file's picture as 8-bit RGB, its pixels as they are stored.
+
+    Raises:
+        ImageError: As `load_image`.
+    """
+    return _as_rgb(read_stored(user_path(path, ImageError), max_pixels), str(path))
 
 
 def load_mask(path: str | Path) -> np.ndarray:
-    """Return an index mask, (H, W) uint8: the numbers in the file, never the palette's colours.
+    """Return an index mask, (H, W) uint8 or uint16: the numbers in the file, as they are stored.
+
+    Grey of 1 to 16 bits and palettes, whose colours do not matter; see `index_values`.
 
     Raises:
-        ImageError: If the file is missing, unreadable, or not an 8-bit single-channel image.
+        ImageError: If the file is missing, unreadable, or no single channel of indices.
     """
-    mask = _open(user_path(path, ImageError))
-    if mask.mode not in ("L", "P"):
-        raise ImageError(
-            f"{path} is a mask in mode {mask.mode}; a mask must have one 8-bit channel (mode L or "
-            "P) that holds class indices. Colour-coded masks must be turned into indices first"
-        )
-    return np.array(mask)
+    return index_values(read_stored(user_path(path, ImageError)), str(path))
 
 
-def load_indices(path: str | Path) -> np.ndarray:
-    """Return a map of indices, (H, W) int64, as any program may write it: 1, 8 or 16 bits a pixel.
+def load_colours(path: str | Path) -> np.ndarray:
+    """Return the colours of a mask, (H, W) uint32 of 0xRRGGBB, as they are stored.
 
     Raises:
-        ImageError: If the file is missing or unreadable, or has several channels.
+        ImageError: If the file is missing or unreadable, or has deep or transparent pixels.
     """
-    image = _open(Path(path))
-    if image.mode not in ("1", "L", "P", "I") and not image.mode.startswith("I;16"):
-        raise ImageError(
-            f"{path} is a picture in mode {image.mode}; a label map must have one channel of 8 or "
-            "16 bits that holds class indices. Colours must be turned into indices first"
-        )
-    return np.asarray(image).astype(np.int64)
+    return packed_colours(read_stored(user_path(path, ImageError)), str(path))
 
 
 def load_grey(path: str | Path) -> np.ndarray:
@@ -98,7 +90,7 @@ def load_grey(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: If the file is missing or unreadable.
     """
-    return np.array(_open(user_path(path, ImageError)).convert("L"))
+    return np.array(read_stored(user_path(path, ImageError)).image.convert("L"))
 
 
 def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -155,72 +147,8 @@ def _listed(path: Path) -> list[Path]:
     return pictures
 
 
-def _open(path: Path) -> Image.Image:
-    """Return a file's picture, decoded, in the mode of the file."""
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder, not an image file")
-    try:
-        with Image.open(path) as image:
-            return _decoded(image, str(path))
-    except FileNotFoundError as error:
-        raise ImageError(f"there is no image file {path}") from error
-    except ImageError:
-        raise
-    except _DECODING as error:
-        raise ImageError(f"{path} cannot be read as an image: {_one_line(error)}") from error
-
-
-def _decoded(image: Image.Image, name: str) -> Image.Image:
-    """Return the picture after reading its pixels, which Pillow puts off until they are used."""
-    try:
-        image.load()
-    except _DECODING as error:
-        raise ImageError(f"{name} cannot be decoded: {_one_line(error)}") from error
-    if 0 in image.size:
-        raise ImageError(f"{name} is empty: {image.width}x{image.height} pixels")
-    return image
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Return the picture turned as its EXIF data asks; damaged EXIF data asks nothing."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except _DECODING:
-        return image
-
-
-def _as_stored(image: Image.Image) -> Image.Image:
-    """Return the picture as it is."""
-    return image
-
-
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Return a decoded picture as RGB."""
-    if image.mode == "RGB":
-        return image
-    try:
-        if image.mode == "F":
-            raise ImageError(
-                f"{name} holds float values, whose range is unknown: save it with 8 bits a channel"
-            )
-        if image.mode.startswith("I"):
-            return _from_deep(np.asarray(image), name)
-        if image.has_transparency_data:
-            canvas = Image.new("RGBA", image.size, "white")
-            canvas.alpha_composite(image.convert("RGBA"))
-            return canvas.convert("RGB")
-        return image.convert("RGB")
-    except ImageError:
-        raise
-    except _DECODING as error:
-        raise ImageError(f"{name} cannot be turned into RGB: {_one_line(error)}") from error
-
-
-def _from_deep(values: np.ndarray, name: str) -> Image.Image:
-    """Return 16-bit grey values, (H, W) integers in 0–65535, as RGB."""
-    if values.min() < 0 or values.max() > 65535:
-        raise ImageError(f"{name} holds integers outside 0–65535: save it with 8 bits a channel")
-    return Image.fromarray(np.rint(values / 257.0).astype(np.uint8)).convert("RGB")
+def _as_rgb(stored: StoredImage, name: str) -> StoredImage:
+    return StoredImage(to_rgb(stored.image, name), stored.orientation)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -236,8 +164,3 @@ def _from_array(array: np.ndarray) -> Image.Image:
             f"(H, W, 3) uint8 in RGB order{hint}"
         )
     return Image.fromarray(array)
-
-
-def _one_line(error: BaseException) -> str:
-    """Return an error's message without line ends."""
-    return " ".join(str(error).split()) or type(error).__name__

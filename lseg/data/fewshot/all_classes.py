@@ -10,6 +10,7 @@ from torchvision.transforms.v2 import functional as TF
 
 from lseg.data.base.folder import label_mask
 from lseg.data.base.items import ItemKey, split_key
+from lseg.data.base.mask_values import ignore_value
 from lseg.data.fewshot.benchmarks import Benchmark
 from lseg.data.fewshot.folds import Part
 from lseg.data.fewshot.sources import MaskSource
@@ -27,8 +28,6 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
         ignore_index: Mask value of pixels without a label.
         names: The benchmark's name of each picture.
     """
-
-    ignore_index: int = 255
 
     def __init__(
         self, benchmark: Benchmark, background: str = "others", labels: Sequence[str] | None = None
@@ -55,6 +54,7 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
         self.names = [source.stem(picture) for source, picture in self.pictures]
         self.classes = [background, *source.classes]
         self.labels = [background, *(source.classes if labels is None else labels)]
+        self.ignore_index = ignore_value(len(self.labels))
 
     def __len__(self) -> int:
         """Return the number of pictures."""

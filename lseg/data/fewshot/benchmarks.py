@@ -9,13 +9,19 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from lseg.data.base.folder import AnnotatedFolder
+from lseg.data.base.orientation import Orientation
+from lseg.data.base.turned_pictures import warn_of_ambiguity
 from lseg.data.fewshot.folds import Folds, Part
-from lseg.data.fewshot.lists import BenchmarkFolders, derived_lines, fss_folder
+from lseg.data.fewshot.lists import (
+    BenchmarkFolders,
+    coco_folder,
+    derived_lines,
+    fss_folder,
+    voc_folder,
+)
 from lseg.data.fewshot.sources import ListedSource, MaskSource
 from lseg.data.fewshot.splits import Line, read_coco, read_pascal
-from lseg.data.sets.coco import CocoFolder
 from lseg.data.sets.pairs import PairsFolder
-from lseg.data.sets.voc import VocFolder
 from lseg.errors import DataError
 
 # Numbers of classes: 520 for training, then 240 for validation, then those of the test list.
@@ -45,22 +51,25 @@ class PascalBenchmark:
 
     folds = Folds.blocks(20)
 
-    def __init__(self, root: str, splits: str | None = None) -> None:
+    def __init__(
+        self, root: str, splits: str | None = None, orientation: Orientation | None = None
+    ) -> None:
         """Name the files.
 
         Args:
             root: Folder around VOC2012; a relative path is looked up under LSEG_DATA.
             splits: Folder of HSNet's lists, looked up as `root` is; derived from masks if None.
+            orientation: What masks lie over, if not `auto`; see `AnnotatedFolder`.
 
         Raises:
             DataError: If a folder is missing.
         """
-        self.folders = BenchmarkFolders.find(root, splits)
+        self.folders = BenchmarkFolders.find(root, splits, orientation)
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`. Training lists are those of the other folds, one after the other."""
         classes = self.folds.named(fold, part)
-        folder = VocFolder(self.folders.root, part.split)
+        folder = voc_folder(self.folders, part)
         if self.folders.splits is None:
             return ListedSource(folder, _derived(folder, classes))
         chosen = [fold] if part is Part.TEST else [k for k in range(len(self.folds)) if k != fold]
@@ -76,14 +85,16 @@ class CocoBenchmark:
 
     folds = Folds.interleaved(80)
 
-    def __init__(self, root: str, splits: str | None = None) -> None:
+    def __init__(
+        self, root: str, splits: str | None = None, orientation: Orientation | None = None
+    ) -> None:
         """Name the files; see `PascalBenchmark`. `root` is the folder around COCO2014."""
-        self.folders = BenchmarkFolders.find(root, splits)
+        self.folders = BenchmarkFolders.find(root, splits, orientation)
 
     def open(self, fold: int, part: Part) -> MaskSource:
         """See `Benchmark`."""
         classes = self.folds.named(fold, part)
-        folder = CocoFolder(self.folders.root, part.split)
+        folder = coco_folder(self.folders, part)
         if self.folders.splits is None:
             return ListedSource(folder, _derived(folder, classes))
         path = self.folders.splits / "coco" / part.value / f"fold{fold}.pkl"
@@ -93,9 +104,11 @@ class CocoBenchmark:
 class FssBenchmark:
     """FSS-1000: one fold of 240 test classes; training has 520 classes of its own."""
 
-    def __init__(self, root: str, splits: str | None = None) -> None:
+    def __init__(
+        self, root: str, splits: str | None = None, orientation: Orientation | None = None
+    ) -> None:
         """Name the files; see `PascalBenchmark`. `root` is the folder around FSS-1000."""
-        self.folders = BenchmarkFolders.find(root, splits)
+        self.folders = BenchmarkFolders.find(root, splits, orientation)
 
     @cached_property
     def folds(self) -> Folds:
@@ -117,11 +130,16 @@ class PairsBenchmark:
     """
 
     def __init__(
-        self, root: str, train: str = "train", test: str = "val", ignore_index: int = 255
+        self,
+        root: str,
+        train: str = "train",
+        test: str = "val",
+        ignore_index: int | None = None,
+        orientation: Orientation | None = None,
     ) -> None:
         """Name the lists; see `PairsFolder`."""
         self.root, self.lists = root, {Part.TRAIN: train, Part.TEST: test}
-        self.ignore_index = ignore_index
+        self.ignore_index, self.orientation = ignore_index, orientation
 
     @cached_property
     def folds(self) -> Folds:
@@ -133,10 +151,11 @@ class PairsBenchmark:
         """See `Benchmark`."""
         classes = self.folds.named(fold, part)
         folder = self._folder(part)
+        warn_of_ambiguity(folder)
         return ListedSource(folder, _derived(folder, classes))
 
     def _folder(self, part: Part) -> PairsFolder:
-        return PairsFolder(self.root, self.lists[part], self.ignore_index)
+        return PairsFolder(self.root, self.lists[part], self.ignore_index, self.orientation)
 
 
 def _derived(folder: AnnotatedFolder, classes: tuple[int, ...]) -> list[Line]:

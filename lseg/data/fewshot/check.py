@@ -10,10 +10,8 @@ from lseg.data.base.check import Problem, picture_problems
 from lseg.data.base.folder import AnnotatedFolder
 from lseg.data.fewshot.benchmarks import CocoBenchmark, PascalBenchmark
 from lseg.data.fewshot.folds import Folds, Part
-from lseg.data.fewshot.lists import BenchmarkFolders, fss_folder
+from lseg.data.fewshot.lists import BenchmarkFolders, coco_folder, fss_folder, voc_folder
 from lseg.data.fewshot.splits import Line, read_coco, read_pascal
-from lseg.data.sets.coco import CocoFolder
-from lseg.data.sets.voc import VocFolder
 from lseg.errors import DataError
 
 FSS_PICTURES = 10
@@ -42,13 +40,13 @@ def find_problems(pictures: ListedPictures) -> Iterator[list[Problem]]:
 
 def pascal_pictures(folders: BenchmarkFolders, part: Part) -> ListedPictures:
     """All folds of PASCAL-5i."""
-    folder = VocFolder(folders.root, part.split)
+    folder = voc_folder(folders, part)
     return _listed(folder, folders, part, ("pascal", ".txt"), read_pascal, PascalBenchmark.folds)
 
 
 def coco_pictures(folders: BenchmarkFolders, part: Part) -> ListedPictures:
     """All folds of COCO-20i."""
-    folder = CocoFolder(folders.root, part.split)
+    folder = coco_folder(folders, part)
     listed = _listed(folder, folders, part, ("coco", ".pkl"), read_coco, CocoBenchmark.folds)
     return replace(listed, notes=[*listed.notes, *folder.notes])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from lseg.data.base.folder import AnnotatedFolder
+from lseg.data.base.orientation import Orientation
 from lseg.data.fewshot.folds import Part
 from lseg.data.fewshot.splits import Line, read_fss
+from lseg.data.sets.coco import CocoFolder
 from lseg.data.sets.fss import FssFolder
+from lseg.data.sets.voc import VocFolder
 from lseg.errors import DataError, LSegError
 from lseg.files import write_json
 from lseg.paths import cache_dir, is_file, resolve_data_path
@@ -28,13 +31,16 @@ _FSS_LISTS = {Part.TRAIN: "trn", Part.TEST: "test"}
 
 @dataclass(frozen=True)
 class BenchmarkFolders:
-    """A benchmark's folder and, if there are any, its split lists."""
+    """A benchmark's folder and, if there are any, its split lists; and what its masks lie over."""
 
     root: Path
     splits: Path | None
+    orientation: Orientation = "auto"
 
     @classmethod
-    def find(cls, root: str, splits: str | None) -> BenchmarkFolders:
+    def find(
+        cls, root: str, splits: str | None, orientation: Orientation | None = None
+    ) -> BenchmarkFolders:
         """Looked up as data paths are.
 
         Raises:
@@ -44,7 +50,29 @@ class BenchmarkFolders:
         for path in found:
             if not path.is_dir():
                 raise DataError(f"there is no folder {path}")
-        return cls(found[0], found[1] if splits is not None else None)
+        return cls(found[0], found[1] if splits is not None else None, orientation or "auto")
+
+
+def voc_folder(folders: BenchmarkFolders, part: Part) -> VocFolder:
+    """The pictures of PASCAL-5i.
+
+    Raises:
+        DataError: If the folders are not there.
+    """
+    folder = VocFolder(folders.root, part.split)
+    folder.orientation = folders.orientation
+    return folder
+
+
+def coco_folder(folders: BenchmarkFolders, part: Part) -> CocoFolder:
+    """The pictures of COCO-20i.
+
+    Raises:
+        DataError: If there are no annotations.
+    """
+    folder = CocoFolder(folders.root, part.split)
+    folder.orientation = folders.orientation
+    return folder
 
 
 def fss_folder(folders: BenchmarkFolders, part: Part) -> FssFolder:
@@ -58,14 +86,20 @@ def fss_folder(folders: BenchmarkFolders, part: Part) -> FssFolder:
     """
     if folders.splits is not None:
         path = folders.splits / "fss" / f"{_FSS_LISTS[part]}.txt"
-        return FssFolder(folders.root, read_fss(path))
+        return _fss_folder(folders, read_fss(path))
     found = FssFolder(folders.root)
     names = found.classes
     test = max(1, round(0.24 * len(names)))
     chosen = names[-test:] if part is Part.TEST else names[: round(0.52 * len(names))]
     if not chosen:
         raise DataError(f"{len(names)} classes in {found.root} are too few for training")
-    return FssFolder(folders.root, chosen)
+    return _fss_folder(folders, chosen)
+
+
+def _fss_folder(folders: BenchmarkFolders, classes: Sequence[str]) -> FssFolder:
+    folder = FssFolder(folders.root, classes)
+    folder.orientation = folders.orientation
+    return folder
 
 
 def derived_lines(
@@ -122,7 +156,7 @@ def _class_shares(folder: AnnotatedFolder, progress: Any) -> dict[str, list[tupl
 
 def _fingerprint(folder: AnnotatedFolder) -> str:
     """Changes when a mask does."""
-    digest = hashlib.sha256(repr((folder.name, folder.classes)).encode())
+    digest = hashlib.sha256(repr((folder.name, folder.classes, folder.reading)).encode())
     seen: dict[Path, str] = {}
     for stem in folder.stems:
         path = folder.mask_path(stem)

@@ -70,7 +70,7 @@ class CocoFolder(AnnotatedFolder):
         if not self._has_pngs(folder):
             return self.instances(folder).mask(f"{name}.jpg")
         path = self.mask_path(stem)
-        values = load_mask(path).astype(np.int16)
+        values = load_mask(path).astype(np.int32)
         values[values == _VOID] = 0
         if values.max() > len(self.classes):
             raise DataError(

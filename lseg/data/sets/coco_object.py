@@ -98,14 +98,14 @@ class CocoObjectFolder(AnnotatedFolder):
         if self._drawn:
             return self._instances.mask(stem) - BACKGROUND  # which becomes 0
         path = self.mask_path(stem)
-        values = load_mask(path).astype(np.int16)
+        values = load_mask(path).astype(np.int32)
         values[values == _VOID] = 0
         if values.max() >= len(self.classes):
             raise DataError(
                 f"{path} has the value {values.max()}: accepted are 0 and {_VOID} (background) and "
                 f"1 to {len(self.classes) - 1} (COCO's things, in the order of their ids)"
             )
-        return values
+        return values.astype(np.int16)
 
     @cached_property
     def _instances(self) -> CocoInstances:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -14,73 +12,68 @@ from torch import Tensor
 from lseg.data.base.check import picture_problems
 from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.data.base.dataset import FolderDataset
-from lseg.data.base.folder import IGNORE, AnnotatedFolder
-from lseg.data.base.images import load_mask
+from lseg.data.base.folder import AnnotatedFolder
+from lseg.data.base.images import load_colours, load_mask
 from lseg.data.base.items import Augmentation, SegmentationData
-from lseg.data.base.labels import load_prompts, parse_labels
-from lseg.data.base.text_files import read_text
+from lseg.data.base.labels import load_prompts
+from lseg.data.base.orientation import Orientation
 from lseg.data.base.transforms import AugmentConfig, JointTransform
+from lseg.data.base.turned_pictures import warn_of_ambiguity
+from lseg.data.sets.pairs_config import NAME as CONFIG
+from lseg.data.sets.pairs_config import PairsConfig
+from lseg.data.sets.pairs_lists import LAYOUT, Pair, read_classes, read_split
 from lseg.errors import DataError
-from lseg.paths import is_file, resolve_data_path
-
-_LAYOUT = """
-  <root>/classes.txt   one class a line; line i (from 0) names mask value i
-  <root>/<split>.txt   a line an image: `path/of/image.jpg path/of/mask.png`, relative to <root>
-  masks                8-bit single-channel PNG of class indices"""
-
-
-class Pair(NamedTuple):
-    """An image file, its mask file, and the line of the list that names them (from 1)."""
-
-    image: Path
-    mask: Path
-    line: int
+from lseg.paths import resolve_data_path
 
 
 class PairsFolder(AnnotatedFolder):
     """The pictures of one list. A stem is the picture's path, as seen from the folder.
 
+    `dataset.yaml`, if there is one, says how masks are read; what is given here goes before it.
+
     Attributes:
-        named_classes: The names in classes.txt; `classes` lacks the last where it is ignored.
+        named_classes: The names in classes.txt; `classes` lacks the one that is ignored.
         pairs: The files of each stem.
     """
 
     name = "pairs"
-    layout = _LAYOUT
+    layout = LAYOUT
+    upright = True
 
     def __init__(
-        self, root: str | Path, split: str, ignore_index: int = 255, upright: bool = False
+        self,
+        root: str | Path,
+        split: str,
+        ignore_index: int | None = None,
+        orientation: Orientation | None = None,
     ) -> None:
         """Read the lists; images are opened later.
 
         Args:
             root: The folder; a relative path is looked up under LSEG_DATA (default `./data`).
             split: Name of the list without `.txt`.
-            ignore_index: Mask value of pixels without a label.
-            upright: See `AnnotatedFolder`.
+            ignore_index: Mask value of pixels without a label; see `PairsConfig`.
+            orientation: What masks lie over; see `AnnotatedFolder`.
 
         Raises:
-            DataError: If the folder or one of its lists is missing, empty or malformed.
+            DataError: If the folder or one of its files is missing, empty or malformed.
             LabelError: If class names repeat.
         """
         self.root = resolve_data_path(root)
         self.list_path = self.root / f"{split}.txt"
-        self.ignore_index, self.upright = ignore_index, upright
         if not self.root.is_dir():
-            raise DataError(f"there is no data folder {self.root}.\nExpected: {_LAYOUT}")
-        self.named_classes = tuple(_read_classes(self.root / "classes.txt"))
-        self.classes = self.named_classes
-        if ignore_index == len(self.classes) - 1 > 0:
-            # CamVid's lists end with "unlabelled": a name for what no pixel shall be called.
-            self.classes = self.named_classes[:-1]
-        elif 0 <= ignore_index < len(self.classes):
-            raise DataError(
-                f"ignore_index {ignore_index} is {self.classes[ignore_index]!r}, one of the "
-                f"{len(self.classes)} classes of {self.root}; give the value of unlabelled pixels, "
-                "which lies above those of the classes (mostly 255)"
-            )
+            raise DataError(f"there is no data folder {self.root}.\nExpected: {LAYOUT}")
+        config = PairsConfig.read(self.root)
+        if ignore_index is not None:
+            config = replace(config, ignore_index=ignore_index)
+        self.orientation = orientation or config.orientation
+        self.named_classes = tuple(read_classes(self.root / "classes.txt"))
+        self.values = config.mask_values(self.named_classes)
+        self.classes = self.values.classes
+        self.colours = config.colour_table(self.named_classes, self.root / CONFIG)
+        self.reading = repr(config)
         self.pairs: dict[str, Pair] = {}
-        for pair in _read_split(self.root, self.list_path):
+        for pair in read_split(self.root, self.list_path):
             path = pair.image
             stem = str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
             self.pairs[stem if stem not in self.pairs else f"{stem}, line {pair.line}"] = pair
@@ -103,19 +96,13 @@ class PairsFolder(AnnotatedFolder):
         return f"named in line {self.pairs[stem].line} of {self.list_path}"
 
     def decode_mask(self, stem: str) -> np.ndarray:
-        """Values as in the file but for the ignore index."""
+        """Values or colours of the file as class indices."""
         path = self.mask_path(stem)
-        values = load_mask(path)
-        ignored = values == self.ignore_index
-        wrong = (values >= len(self.classes)) & ~ignored
-        if wrong.any():
-            unknown = np.unique(values[wrong]).tolist()
-            raise DataError(
-                f"{path} has the values {', '.join(map(str, unknown))}; accepted are 0 to "
-                f"{len(self.classes) - 1} (the {len(self.classes)} classes) and "
-                f"{self.ignore_index} (ignore_index)"
-            )
-        return np.where(ignored, IGNORE, values.astype(np.int16))
+        if self.colours is None:
+            values = load_mask(path)
+        else:
+            values = self.colours.decode(load_colours(path), str(path))
+        return self.values.decode(values, str(path))
 
 
 class PairsDataset(FolderDataset):
@@ -127,31 +114,33 @@ class PairsDataset(FolderDataset):
         self,
         root: str | Path,
         split: str,
-        ignore_index: int = 255,
+        ignore_index: int | None = None,
         prompts: str | Path | None = None,
         transform: Augmentation | None = None,
         seed: int = 0,
+        orientation: Orientation | None = None,
     ) -> None:
         """Read the lists; images are opened later.
 
         Args:
             root: The folder; a relative path is looked up under LSEG_DATA (default `./data`).
             split: Name of the list without `.txt`.
-            ignore_index: Mask value to leave out.
+            ignore_index: Mask value to leave out; see `PairsConfig`.
             prompts: JSON file {class name: prompt}, looked up as `root` is.
             transform: See `FolderDataset`.
             seed: See `FolderDataset`.
+            orientation: What masks lie over; see `AnnotatedFolder`.
 
         Raises:
-            DataError: If the folder or one of its lists is missing, empty or malformed.
+            DataError: If the folder or one of its files is missing, empty or malformed.
             LabelError: If class names repeat, or the prompts do not fit the classes.
         """
-        folder = PairsFolder(root, split, ignore_index, upright=True)
+        folder = PairsFolder(root, split, ignore_index, orientation)
         labels: list[str] | None = None
         if prompts is not None:
-            labels = load_prompts(resolve_data_path(prompts), folder.named_classes)
-            labels = labels[: len(folder.classes)]
-        super().__init__(folder, labels, ignore_index, transform, seed)
+            named = load_prompts(resolve_data_path(prompts), folder.named_classes)
+            labels = [named[position] for position in folder.values.kept]
+        super().__init__(folder, labels, transform=transform, seed=seed)
 
 
 @dataclass(eq=False, repr=False)
@@ -164,7 +153,10 @@ class PairsDataModule(SegmentationDataModule):
         val_split: List to validate on; its images keep their own size.
         test_split: List to test on; None takes the validation list.
         prompts: JSON file {class name: prompt}, looked up as `root` is.
-        ignore_index: Mask value to leave out.
+        ignore_index: Mask value to leave out; that of dataset.yaml, or 255, if not given.
+        orientation: What masks lie over where pictures have an EXIF orientation: `displayed` or
+            `stored` pixels, or `auto`, so that their size tells; that of dataset.yaml, or `auto`,
+            if not given.
         augment: How training pictures are varied.
     """
 
@@ -173,13 +165,15 @@ class PairsDataModule(SegmentationDataModule):
     val_split: str = "val"
     test_split: str | None = None
     prompts: str | Path | None = None
-    ignore_index: int = 255
+    ignore_index: int | None = None
+    orientation: Orientation | None = None
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def make_train_set(self) -> PairsDataset:
         """Build the training set, with augmentations."""
-        transform = JointTransform(self.augment, self.ignore_index)
-        return self._split(self.train_split, transform)
+        data = self._split(self.train_split)
+        data.transform = JointTransform(self.augment, data.ignore_index)
+        return data
 
     def make_val_sets(self) -> dict[str, SegmentationData]:
         """Build the one validation set, "val"."""
@@ -195,8 +189,12 @@ class PairsDataModule(SegmentationDataModule):
         """Pixels of each class in the masks of the training list, (N) int64."""
         return self._split(self.train_split).pixel_counts()
 
-    def _split(self, name: str, transform: JointTransform | None = None) -> PairsDataset:
-        return PairsDataset(self.root, name, self.ignore_index, self.prompts, transform, self.seed)
+    def _split(self, name: str) -> PairsDataset:
+        data = PairsDataset(
+            self.root, name, self.ignore_index, self.prompts, None, self.seed, self.orientation
+        )
+        warn_of_ambiguity(data.folder)
+        return data
 
 
 def find_problems(dataset: PairsDataset) -> list[str]:
@@ -214,57 +212,3 @@ def find_problems(dataset: PairsDataset) -> list[str]:
             problems.append(f"{pair.image} is listed twice, on lines {first} and {pair.line}")
         problems += [problem.text for problem in picture_problems(dataset.folder, stem)]
     return problems
-
-
-def _read_list(path: Path) -> str:
-    """Return the text of one of the lists; the message of a missing one names those there are."""
-    there = ", ".join(sorted(p.name for p in path.parent.glob("*.txt"))) or "none"
-    hint = f"; text files in that folder: {there}.\nExpected: {_LAYOUT}"
-    return read_text(path, DataError, hint)
-
-
-def _read_classes(path: Path) -> list[str]:
-    """Return the class names; a line that is no name would shift the numbers of all that follow."""
-    lines = _read_list(path).rstrip().splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.strip().startswith("#"):
-            raise DataError(
-                f"line {number} of {path} names no class. Line i (from 0) names mask value i, so "
-                "comments and empty lines have no place there"
-            )
-    if not lines:
-        raise DataError(f"{path} names no class.\nExpected: {_LAYOUT}")
-    return parse_labels(lines)
-
-
-def _read_split(root: Path, path: Path) -> list[Pair]:
-    """Return the pairs of a split's list; empty lines are skipped."""
-    pairs = []
-    for number, line in enumerate(_read_list(path).splitlines(), start=1):
-        if line.strip():
-            image, mask = _split_line(root, line.strip(), f"line {number} of {path}")
-            pairs.append(Pair(root / image, root / mask, number))
-    if not pairs:
-        raise DataError(f"{path} lists no image.\nExpected: {_LAYOUT}")
-    return pairs
-
-
-def _split_line(root: Path, line: str, where: str) -> tuple[str, str]:
-    """Return the image and the mask that a line names: two words, or two names around a tab.
-
-    Where names hold spaces and there is no tab, the files that exist decide.
-    """
-    if line.count("\t") == 1:
-        image, mask = line.split("\t")
-        return image.strip(), mask.strip()
-    words = line.split()
-    if len(words) == 2:
-        return words[0], words[1]
-    for gap in re.finditer(r"\s+", line):
-        image, mask = line[: gap.start()], line[gap.end() :]
-        if is_file(root / image) and is_file(root / mask):
-            return image, mask
-    raise DataError(
-        f"{where} is {line!r}, which names no image and mask that exist. Separate the two with a "
-        f"tab if names hold spaces.\nExpected: {_LAYOUT}"
-    )

@@ -49,7 +49,9 @@ class VocFolder(AnnotatedFolder):
 
     def decode_mask(self, stem: str) -> np.ndarray:
         """In the file 0 is background, 1 to 20 are the classes, 255 is unlabelled."""
-        values = load_mask(self.mask_path(stem)).astype(np.int16)
+        values = load_mask(self.mask_path(stem)).astype(
+            np.int32
+        )  # more than 15 bits may be wrong values
         unknown = (values > len(self.classes)) & (values != _UNLABELLED)
         if unknown.any():
             listed = ", ".join(map(str, np.unique(values[unknown]).tolist()[:5]))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lseg.data.base.images import load_indices
+from lseg.data.base.images import load_mask
 from lseg.errors import DataError
 from lseg.evaluation.class_matching import NO_CLASS, ClassMatcher
 from lseg.evaluation.referee.coco_maps import CocoFile, is_instances
@@ -156,7 +156,7 @@ class _Png:
         return self._folder.sidecar(self.path)
 
     def read(self) -> np.ndarray:
-        values = load_indices(self.path)
+        values = load_mask(self.path).astype(np.int64)
         if self._classes is None:
             return values
         table = np.array([*self._classes, NO_CLASS])

@@ -91,7 +91,7 @@ def test_validation_is_exact_and_keeps_sizes(folder: Path) -> None:
     assert sizes == [(1, 3, 40, 50), (1, 3, 40, 50), (1, 3, 30, 40)]
     assert data.val_sets == data.test_sets == [("val", ["sky", "road"])]
     assert data.labels == data.val_labels == ["sky", "road"]
-    assert data.ignore_index == 255
+    assert data.ignore_value == 255
     assert PairsDataModule(folder, test_split="train").test_sets[0][0] == "test"
 
 

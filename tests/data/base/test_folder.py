@@ -73,7 +73,11 @@ def test_pictures_are_turned_only_where_the_folder_says_so(folder, tmp_path):
     draw(tmp_path, "c", [[1, 2, 2]], turn=6)
     assert folder.read("c").image.size == (12, 4)
     folder.upright = True
-    with pytest.raises(DataError, match="c: image 4x12, mask 12x4 pixels"):
+    image, mask = folder.read("c")
+    assert image.size == (4, 12)
+    assert mask[::4, 0].tolist() == [0, 1, 1]
+    folder.orientation = "displayed"
+    with pytest.raises(DataError, match=r"c: image 12x4, mask 12x4 .*displayed as 4x12.*`auto`"):
         folder.read("c")
 
 

@@ -1,0 +1,20 @@
+"""How commands read pictures."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from lseg.commands.options.shared import PictureOptions
+from lseg.inference.prefetch import Picture, read_picture
+
+
+def picture_reader(options: PictureOptions, device: torch.device) -> Callable[[Path], Picture]:
+    """What reads a picture for a network on `device`, as options say."""
+    return partial(
+        read_picture,
+        pin=device.type == "cuda",
+        upright=options.orientation == "displayed",
+        max_pixels=options.max_megapixels * 10**6,
+    )
