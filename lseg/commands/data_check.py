@@ -1,14 +1,12 @@
 """`lseg data check`: what is missing or corrupt in a data set."""
 
-from collections.abc import Iterable
-
 from tqdm import tqdm
 
+from lseg.commands.data_check_published import check_published
 from lseg.commands.options.data_check import DataCheckOptions
 from lseg.commands.options.shared import BENCHMARK_FOLDERS
-from lseg.data.base.check import Problem, count_problems
-from lseg.data.base.folder import AnnotatedFolder
-from lseg.data.base.turned_pictures import ambiguity, ambiguous_pictures
+from lseg.commands.problems import note_orientation, print_part, refuse_problems
+from lseg.data.base.check import Problem
 from lseg.data.fewshot.check import LISTED_PICTURES, ListedPictures, find_problems
 from lseg.data.fewshot.folds import Part
 from lseg.data.fewshot.lists import BenchmarkFolders
@@ -18,7 +16,6 @@ from lseg.errors import CorruptDataError, DataError
 from lseg.evaluation.protocols import Files
 
 PARTS = {"train": Part.TRAIN, "val": Part.TEST}
-SHOWN = 50
 
 
 def data_check(options: DataCheckOptions) -> None:
@@ -29,8 +26,10 @@ def data_check(options: DataCheckOptions) -> None:
     """
     if options.dataset in BENCHMARK_FOLDERS:
         check_benchmark(options)
-    else:
+    elif options.dataset == "pairs":
         check_pairs(options)
+    else:
+        check_published(options)
 
 
 def check_pairs(options: DataCheckOptions) -> None:
@@ -81,32 +80,14 @@ def check_benchmark(options: DataCheckOptions) -> None:
     if not listings:
         raise reasons[-1]
     problems = [problem for name in listings for problem in _problems(name, listings[name])]
-    for problem in problems[:SHOWN]:
-        print(f"  {problem.kind}: {problem.text}")
-    if len(problems) > SHOWN:
-        print(f"  and {len(problems) - SHOWN} more")
-    if problems:
-        raise DataError(
-            f"{len(problems)} problem(s) in {options.data_root}. Expected: "
-            f"{next(iter(listings.values())).folder.layout}"
-        )
+    layout = next(iter(listings.values())).folder.layout
+    refuse_problems(problems, options.data_root, layout)
 
 
 def _problems(name: str, listing: ListedPictures) -> list[Problem]:
     """The problems of a part, after printing how many there are of each kind."""
     shown = tqdm(find_problems(listing), name, len(listing.classes), leave=False, disable=None)
     found = [problem for problems in shown for problem in problems]
-    kinds = ", ".join(f"{count} {kind}" for kind, count in count_problems(found).items())
-    print(f"{name}: {len(listing.classes)} pictures, {len(found)} problem(s)", end="")
-    print(f": {kinds}" if kinds else "")
-    for note in listing.notes:
-        print(f"  note: {note}")
+    print_part(name, len(listing.classes), found, listing.notes)
     note_orientation(listing.folder, listing.classes)
     return found
-
-
-def note_orientation(folder: AnnotatedFolder, stems: Iterable[str]) -> None:
-    """Prints how many pictures a mask could lie over in two ways, and what is made of them."""
-    found = list(ambiguous_pictures(folder, stems))
-    if found:
-        print(f"  note: {ambiguity(folder, found[0], len(found))}")

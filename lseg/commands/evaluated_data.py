@@ -1,17 +1,22 @@
 """The data sets of `lseg evaluate`."""
 
 from collections.abc import Callable
+from typing import cast
 
 from lseg.commands.generalised import benchmark_data
 from lseg.commands.options.evaluate import EvaluateOptions
+from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.turned_pictures import warn_of_ambiguity
 from lseg.data.fewshot.all_classes import AllClassesData
+from lseg.data.sets.asked import AskedLabels
 from lseg.data.sets.pairs import PairsDataset
+from lseg.data.sets.published import refuse_missing_files
+from lseg.data.sets.registry import SETS, SetName, open_set
 from lseg.errors import ConfigError
 from lseg.evaluation.figures import Protocol
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
 
-EvaluatedData = PairsDataset | AllClassesData
+EvaluatedData = FolderDataset | AllClassesData
 
 
 def evaluated_data(options: EvaluateOptions) -> EvaluatedData:
@@ -23,6 +28,11 @@ def evaluated_data(options: EvaluateOptions) -> EvaluatedData:
     """
     if options.dataset is None:
         raise ConfigError(f"`lseg evaluate` needs --dataset: {', '.join(EVALUATED)}")
+    if options.names is not None and options.dataset not in SETS:
+        raise ConfigError(
+            f"--names goes with the published sets, whose label files have several words for a "
+            f"class; {options.dataset} has one: give others by --prompts or --label-file"
+        )
     return EVALUATED[options.dataset](options)
 
 
@@ -33,19 +43,47 @@ def protocol_of(options: EvaluateOptions, data: EvaluatedData) -> Protocol:
 
 def pairs_data(options: EvaluateOptions) -> PairsDataset:
     """The pictures of the list `--split` of a pairs folder."""
-    folder = Files(options.data_root).folder
+    asked = _asked(options)
     data = PairsDataset(
-        folder,
+        Files(options.data_root).folder,
         options.split,
         options.ignore_index,
         options.prompts,
         orientation=options.orientation,
     )
+    if options.label_file is not None:
+        data.labels = asked.labels(data.classes)
     warn_of_ambiguity(data.folder)
     return data
 
 
+def published_data(options: EvaluateOptions) -> FolderDataset:
+    """The pictures of a split of a published set, and what its label file asks for.
+
+    Raises:
+        ConfigError: If `--ignore-index` is given.
+        DataError: If folders or files are missing, or there is no such split.
+        LabelError: If `--prompts` or `--label-file` do not fit the classes.
+    """
+    if options.ignore_index is not None:
+        raise ConfigError(
+            f"--ignore-index is of pairs folders; the masks of {options.dataset} have their own"
+        )
+    name = cast(SetName, options.dataset)
+    folder = open_set(name, Files(options.data_root).folder, options.split)
+    folder.orientation = options.orientation or folder.orientation
+    labels = _asked(options).labels(folder.classes, folder.prompts)
+    refuse_missing_files(folder)
+    warn_of_ambiguity(folder)
+    return FolderDataset(folder, labels)
+
+
+def _asked(options: EvaluateOptions) -> AskedLabels:
+    return AskedLabels(options.names or "plain", options.prompts, options.label_file)
+
+
 EVALUATED: dict[str, Callable[[EvaluateOptions], EvaluatedData]] = {
     **dict.fromkeys(TEST_PROTOCOLS, benchmark_data),
+    **dict.fromkeys(SETS, published_data),
     "pairs": pairs_data,
 }

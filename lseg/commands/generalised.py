@@ -3,11 +3,11 @@
 from typing import Any
 
 from lseg.commands.options.evaluate import EvaluateOptions
+from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.labels import parse_labels
 from lseg.data.fewshot.all_classes import AllClassesData
-from lseg.data.fewshot.folds import Folds
-from lseg.data.sets.pairs import PairsDataset
-from lseg.errors import ConfigError
+from lseg.data.fewshot.benchmark_labels import LabelChoice
+from lseg.data.fewshot.folds import Folds, Part
 from lseg.evaluation.generalised import generalised_figures
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
 from lseg.evaluation.report import percent, print_table
@@ -18,16 +18,17 @@ def benchmark_data(options: EvaluateOptions) -> AllClassesData:
     """The test pictures of the benchmark that `--dataset` names, all classes asked for.
 
     Raises:
-        ConfigError: If `--prompts` is given, which benchmarks do not take here.
+        DataError: If files are missing or malformed.
+        LabelError: If `--prompts` or `--label-file` do not fit the classes.
     """
-    if options.prompts is not None:
-        raise ConfigError("--prompts goes with --dataset pairs; benchmarks have their own names")
+    choice = LabelChoice(options.label_file, options.prompts)
     files = Files(options.data_root, options.splits, orientation=options.orientation)
-    return AllClassesData(TEST_PROTOCOLS[str(options.dataset)].benchmark(files))
+    benchmark = TEST_PROTOCOLS[str(options.dataset)].benchmark(files)
+    return AllClassesData(benchmark, labels=choice.labels(benchmark.open(0, Part.TEST)))
 
 
 def add_generalised(
-    options: EvaluateOptions, data: PairsDataset | AllClassesData, figures: dict[str, Any]
+    options: EvaluateOptions, data: FolderDataset | AllClassesData, figures: dict[str, Any]
 ) -> dict[str, Any]:
     """The figures with those of `--unseen`, which are also printed; as they are without it.
 
@@ -48,7 +49,7 @@ def add_generalised(
     return {**figures, **found}
 
 
-def _unseen(unseen: str, data: PairsDataset | AllClassesData) -> list[str]:
+def _unseen(unseen: str, data: FolderDataset | AllClassesData) -> list[str]:
     """Class names of a fold's number, or as they are given."""
     if not unseen.isdecimal():
         return parse_labels(unseen)

@@ -22,8 +22,8 @@ from lseg.config import (
     TrunkConfig,
 )
 from lseg.convert.keymap import Conversion, Rule, Source, rename, shape_of, take
+from lseg.data.sets.label_table import read_labels
 from lseg.errors import CheckpointError
-from lseg.paths import ASSETS
 
 UNUSED_TOP = "the transformer's final norm and classifier: levels are taken before them"
 UNUSED_UNIT = "the coarsest fusion block has no skip, so this unit never runs"
@@ -221,8 +221,7 @@ def text_config(weights: dict[str, Tensor], source: Source) -> TextConfig:
 def default_labels(classes: int) -> tuple[str, ...]:
     """The names of ADE20K's 150 classes; numbers for any other count."""
     if classes == 150:
-        lines = (ASSETS / "labels" / "ade20k.txt").read_text("utf-8").splitlines()
-        return tuple(line for line in lines if not line.startswith("#"))
+        return read_labels("ade20k").names
     return tuple(f"class {index}" for index in range(classes))
 
 

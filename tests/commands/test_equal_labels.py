@@ -13,6 +13,7 @@ from lseg.config import LSegConfig
 from lseg.data import PairsDataModule
 from lseg.data.base.transforms import AugmentConfig
 from lseg.data.sets.class_names import COCO, PASCAL, natural_name
+from lseg.data.sets.label_table import read_labels
 from lseg.data.sets.shapes import CLASSES
 from lseg.demo.limits import Limits
 from lseg.demo.service import Service
@@ -20,7 +21,6 @@ from lseg.errors import LabelError
 from lseg.evaluation.fewshot import FewShotConfig, fold_areas
 from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds
 from lseg.inference.segmenter import Segmenter
-from lseg.paths import ASSETS
 from lseg.text.encoder import OpenClipText
 from lseg.training.module import LSegModule
 
@@ -122,7 +122,7 @@ def test_the_lists_of_the_benchmarks_have_no_equal_labels():
     import open_clip
 
     tokenize = open_clip.get_tokenizer("ViT-B-32")
-    ade = (ASSETS / "labels" / "ade20k.txt").read_text().splitlines()[1:]
+    ade = list(read_labels("ade20k").names)
     natural = [[natural_name(name) for name in names] for names in (PASCAL, COCO)]
     for names in (PASCAL, COCO, *natural, ade, [*CLASSES, "background"]):
         assert len(np.unique(tokenize(["others", *names]).numpy(), axis=0)) == len(names) + 1

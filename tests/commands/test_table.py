@@ -6,13 +6,16 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from lseg.commands.evaluated_data import EVALUATED
 from lseg.commands.options import shared
 from lseg.commands.options.base import Option, options_of
+from lseg.commands.options.data_check import DataCheckOptions
 from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.parser import OptionsParser, help_texts
 from lseg.commands.table import COMMANDS
 from lseg.data.fewshot.check import LISTED_PICTURES
+from lseg.data.sets.registry import SETS
 from lseg.embedding.files import FORMATS
 from lseg.embedding.presets import PRESETS
 from lseg.evaluation.protocols import TEST_PROTOCOLS
@@ -27,7 +30,8 @@ USED = {  # what scripts give; a name that goes breaks them
     "query": "EMBEDDINGS --labels --out --text-table --pictures",
     "depth": f"IMAGE --out {MODEL} --size",
     "demo": f"{MODEL} --host --port --size --max-upload --max-megapixels --max-queue --cache",
-    "evaluate": "--dataset --data-root --root --prompts --ignore-index --splits --unseen "
+    "evaluate": "--dataset --data-root --root --prompts --ignore-index --splits --unseen --names "
+    "--label-file "
     f"{MODEL} --split {VIEWS} --workers --out --predictions --claimed --compare --suite --models",
     "fewshot": "--benchmark --fold --data-root --splits --shots --episodes --seed --label-file "
     "--prompts --natural-names --background-label --visual-weight --size --split --ignore-index "
@@ -83,7 +87,9 @@ def test_choices_are_what_is_there():
     """They are written out, for what they name imports torch."""
     assert set(shared.BENCHMARKS) == set(TEST_PROTOCOLS)
     assert set(shared.BENCHMARK_FOLDERS) == set(LISTED_PICTURES)
-    assert set(choices(EvaluateOptions, "dataset")) == set(shared.BENCHMARKS)
+    assert set(choices(EvaluateOptions, "dataset")) == {*shared.BENCHMARKS, *SETS} == set(EVALUATED)
+    checked = {*shared.BENCHMARK_FOLDERS, *SETS, "pairs"}
+    assert set(choices(DataCheckOptions, "dataset")) == checked
     assert set(choices(shared.ModelOptions, "precision")) == set(get_args(Precision))
     assert set(choices(EmbedOptions, "preset")) == set(PRESETS)
     assert {f".{name}" for name in choices(EmbedOptions, "format")} == set(FORMATS)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lseg.commands.options.shared import DataOptions
+from lseg.commands.options.shared import BenchmarkFolder, DataOptions
+from lseg.data.sets.registry import SetName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,5 +17,5 @@ class DataCheckOptions(DataOptions):
         split: Lists to check, such as val; all that are there if not given.
     """
 
-    dataset: Literal["pairs", "pascal5i", "coco20i", "fss1000"]
+    dataset: Literal[SetName, BenchmarkFolder, "pairs"]
     split: Sequence[str] | None = None

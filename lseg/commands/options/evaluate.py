@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from lseg.commands.options.base import Spelling, Whole
-from lseg.commands.options.shared import DataOptions, ModelOptions, ViewOptions
+from lseg.commands.options.shared import Benchmark, DataOptions, ModelOptions, ViewOptions
+from lseg.data.sets.asked import Names
+from lseg.data.sets.registry import SetName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +17,10 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions):
 
     Attributes:
         dataset: Kind of the data set.
-        split: List of pictures of a pairs folder.
+        split: Of the data set: train, val, or the list of a pairs folder.
+        names: What classes of published sets are called: the usual word, the set's own, or all
+            synonyms averaged. plain if not given.
+        label_file: One label a class, a line, in place of the names.
         unseen: Also seen, unseen and harmonic mIoU: a fold's number, or the unseen classes' names.
         workers: Processes that read pictures.
         predictions: Judge these label maps in place of a model's: <stem>.png of indices, or a COCO
@@ -27,8 +32,10 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions):
         out: Where to write the figures.
     """
 
-    dataset: Literal["pairs", "pascal5i", "coco20i", "fss1000", "shapes"] | None = None
+    dataset: Literal[SetName, Benchmark] | None = None
     split: str = "val"
+    names: Names | None = None
+    label_file: Annotated[Path | None, Spelling("FILE")] = None
     unseen: Annotated[str | None, Spelling("K|NAMES")] = None
     workers: Whole = 1
     predictions: Annotated[Path | None, Spelling("DIR")] = None
@@ -40,7 +47,7 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions):
 
 
 SUITE_OPTIONS = (
-    "dataset", "data_root", "split", "splits", "prompts", "ignore_index", "unseen", "size",
-    "scales", "flip", "window", "workers",
+    "dataset", "data_root", "split", "splits", "names", "prompts", "label_file", "ignore_index",
+    "unseen", "size", "scales", "flip", "window", "workers",
 )  # fmt: skip
 """What an entry of a suite may say; the rest is the run's."""

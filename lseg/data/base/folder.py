@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,19 @@ IGNORE = -2
 """Mask value of pixels without a label (PASCAL's 255: object borders); no class can have it."""
 
 
+class Background(Enum):
+    """What a set says of pixels that show none of its classes.
+
+    `NONE`: nothing, they are unlabelled and ignored. `COUNTED`: they are class 0, whose figures
+    count. `OTHER`: they are labelled, as no class; evaluation leaves them out, and training may
+    ask for them as `other`.
+    """
+
+    NONE = "none"
+    COUNTED = "counted"
+    OTHER = "other"
+
+
 class AnnotatedImage(NamedTuple):
     """A picture, RGB, and its mask, (H, W) int16: a class index, `BACKGROUND` or `IGNORE`."""
 
@@ -53,6 +67,11 @@ class AnnotatedFolder(ABC):
         name: Of the data set.
         layout: The folders that are expected, for messages.
         classes: Class names; mask values index them.
+        prompts: What to ask a text encoder for, class by class, synonyms between bars, the usual
+            word first; empty where that is the names.
+        ignore_value: Value of unlabelled pixels in mask files, if there is one.
+        reduce_zero_label: Whether 0 in mask files is no class, so that classes start at 1.
+        background: See `Background`.
         orientation: What masks lie over where pictures have an EXIF orientation; their size tells
             by default.
         upright: Whether pictures are turned as it says, with their masks. Where sizes do not tell,
@@ -65,6 +84,10 @@ class AnnotatedFolder(ABC):
     name: str
     layout: str
     classes: tuple[str, ...]
+    prompts: tuple[str, ...] = ()
+    ignore_value: int | None = None
+    reduce_zero_label: bool = False
+    background: Background = Background.NONE
     orientation: Orientation = "auto"
     upright: bool = False
     reading: str = ""
@@ -93,6 +116,11 @@ class AnnotatedFolder(ABC):
         Raises:
             DataError, ImageError: If the file is unreadable or has unknown values.
         """
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is odd in the set, or was left aside, without being wrong."""
+        return ()
 
     def listed(self, stem: str) -> str:
         """Say where the set names a picture, for messages."""
@@ -200,7 +228,8 @@ def label_mask(mask: np.ndarray, ignore_index: int, background: bool = False) ->
         mask: Class indices, `BACKGROUND` or `IGNORE`.
         ignore_index: What `IGNORE` becomes.
         background: Label 0 is the background's, i + 1 that of class i; else i that of class i,
-            and `BACKGROUND` is not expected.
+            and `BACKGROUND` is left out as well.
     """
     values = torch.from_numpy(mask).long()
-    return (values + background).masked_fill(values == IGNORE, ignore_index)
+    left_out = values == IGNORE if background else values < 0
+    return (values + background).masked_fill(left_out, ignore_index)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lseg.data.base.text_files import read_text
 from lseg.errors import LabelError, shown
-from lseg.paths import expanded, is_file
+from lseg.paths import expanded, is_file, user_path
 
 _ACCEPTED = (
     'Give a list of strings, a string such as "sky,road,other", or a text file with one label a '
@@ -83,6 +83,21 @@ def display_names(labels: Sequence[str]) -> list[str]:
 def display_name(label: str) -> str:
     """Return the first synonym of a label."""
     return next((name for part in label.split("|") if (name := part.strip())), label)
+
+
+def read_label_lines(path: Path) -> list[str]:
+    """Return the labels of a text file that has one a line, line i that of class i.
+
+    Raises:
+        LabelError: If the file cannot be read, or has an empty line before its end.
+    """
+    lines = read_text(user_path(path, LabelError), LabelError).rstrip().splitlines()
+    labels = [clean_name(line) for line in lines]
+    if "" in labels:
+        raise LabelError(
+            f"line {labels.index('') + 1} of {path} is empty: line i is the label of class i"
+        )
+    return labels
 
 
 def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,36 @@ def ignore_value(labels: int) -> int:
     255, as everywhere, or 65535 where 255 is a label's.
     """
     return 255 if labels <= 255 else 65535
+
+
+class ValueTable:
+    """Meanings by value: class indices, and the constants of `lseg.data.base.folder`."""
+
+    def __init__(self, meanings: Mapping[int, int], accepted: str) -> None:
+        """Lay the table out.
+
+        Args:
+            meanings: By value; one that is not there is an error in a mask.
+            accepted: The values in words, for messages.
+        """
+        self._accepted = accepted
+        self._table = np.full(_VALUES, _UNKNOWN, np.int16)
+        for value, meaning in meanings.items():
+            if 0 <= value < _VALUES:
+                self._table[value] = meaning
+
+    def decode(self, values: np.ndarray, name: str) -> np.ndarray:
+        """Return meanings, (H, W) int16, of the values of a file, (H, W).
+
+        Raises:
+            DataError: If there are values without a meaning; `name` is what it calls the file.
+        """
+        mask = self._table[values]
+        if (mask == _UNKNOWN).any():
+            unknown = np.unique(values[mask == _UNKNOWN]).tolist()
+            listed = ", ".join(map(str, unknown[:10])) + (", ..." if len(unknown) > 10 else "")
+            raise DataError(f"{name} has the values {listed}; accepted are {self._accepted}")
+        return mask
 
 
 class MaskValues:
@@ -54,9 +84,12 @@ class MaskValues:
         if not self.kept:
             raise DataError(f"no class is left: {', '.join(names)} has the value that is ignored")
         self.classes = tuple(names[position] for position in self.kept)
-        self._table = np.full(_VALUES, _UNKNOWN, np.int16)
-        self._table[self.values] = np.arange(len(self.values), dtype=np.int16)
-        self._table[[value for value in self.ignored if 0 <= value < _VALUES]] = IGNORE
+        known = {value: index for index, value in enumerate(self.values)}
+        self._table = ValueTable(
+            {**known, **dict.fromkeys(self.ignored, IGNORE)},
+            f"{spans(self.values)} (the {len(self.values)} classes) and {spans(self.ignored)} "
+            "(ignore_index)",
+        )
 
     def decode(self, values: np.ndarray, name: str) -> np.ndarray:
         """Return class indices or `IGNORE`, (H, W) int16, of a file's values, (H, W) unsigned.
@@ -64,15 +97,7 @@ class MaskValues:
         Raises:
             DataError: If there are others than those of classes and of unlabelled pixels.
         """
-        mask = self._table[values]
-        if (mask == _UNKNOWN).any():
-            unknown = np.unique(values[mask == _UNKNOWN]).tolist()
-            listed = ", ".join(map(str, unknown[:10])) + (", ..." if len(unknown) > 10 else "")
-            raise DataError(
-                f"{name} has the values {listed}; accepted are {spans(self.values)} (the "
-                f"{len(self.values)} classes) and {spans(self.ignored)} (ignore_index)"
-            )
-        return mask
+        return self._table.decode(values, name)
 
 
 def spans(numbers: Iterable[int]) -> str:

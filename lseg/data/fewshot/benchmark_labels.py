@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lseg.data.base.labels import clean_name, load_prompts
-from lseg.data.base.text_files import read_text
+from lseg.data.base.labels import load_prompts, read_label_lines
 from lseg.data.fewshot.sources import MaskSource
 from lseg.data.sets.class_names import natural_name
 from lseg.errors import LabelError
-from lseg.paths import resolve_data_path, user_path
+from lseg.paths import resolve_data_path
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,7 @@ def read_label_file(path: Path, source: MaskSource) -> list[str]:
     Raises:
         LabelError: If the file cannot be read, has an empty line, or another number of lines.
     """
-    lines = read_text(user_path(path, LabelError), LabelError).rstrip().splitlines()
-    labels = [clean_name(line) for line in lines]
-    if "" in labels:
-        raise LabelError(
-            f"line {labels.index('') + 1} of {path} is empty: line i is the label of class i"
-        )
+    labels = read_label_lines(path)
     count = len(source.classes)
     if len(labels) == count:
         return labels

@@ -1,45 +1,26 @@
 """Class names of the few-shot benchmarks: the original's spelling, and one that people would use.
 
 The original's label files write VOC devkit names, and COCO names without spaces, with VOC's
-spelling where both have the class.
+spelling where both have the class. They stand in `lseg/assets/labels`.
 """
 
-from collections.abc import Mapping
+from lseg.data.base.labels import display_name
+from lseg.data.sets.label_table import read_labels
 
-PASCAL: tuple[str, ...] = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
-    "tvmonitor",
-)  # fmt: skip
+_VOC = read_labels("voc").without("background")
+_COCO = read_labels("coco20i")
 
-COCO: tuple[str, ...] = (
-    "person", "bicycle", "car", "motorbike", "aeroplane", "bus", "train", "truck", "boat",
-    "trafficlight", "firehydrant", "stopsign", "parkingmeter", "bench", "bird", "cat", "dog",
-    "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella",
-    "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sportsball", "kite",
-    "baseballbat", "baseballglove", "skateboard", "surfboard", "tennisracket", "bottle",
-    "wineglass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange",
-    "broccoli", "carrot", "hotdog", "pizza", "donut", "cake", "chair", "sofa", "pottedplant", "bed",
-    "diningtable", "toilet", "tvmonitor", "laptop", "mouse", "remote", "keyboard", "cellphone",
-    "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
-    "teddybear", "hairdrier", "toothbrush",
-)  # fmt: skip
+PASCAL: tuple[str, ...] = _VOC.names
+COCO: tuple[str, ...] = _COCO.names
 
 # Of 91 numbers these 80 are used; in this order they are the classes of COCO-20i.
-COCO_IDS: tuple[int, ...] = tuple(
-    number for number in range(1, 91)
-    if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
-)  # fmt: skip
+COCO_IDS: tuple[int, ...] = _COCO.numbers()
 
-_NATURAL: Mapping[str, str] = {
-    "aeroplane": "airplane", "baseballbat": "baseball bat", "baseballglove": "baseball glove",
-    "cellphone": "cell phone", "diningtable": "dining table", "firehydrant": "fire hydrant",
-    "hairdrier": "hair drier", "hotdog": "hot dog", "motorbike": "motorcycle",
-    "parkingmeter": "parking meter", "pottedplant": "potted plant", "remote": "remote control",
-    "sportsball": "sports ball", "stopsign": "stop sign", "teddybear": "teddy bear",
-    "tennisracket": "tennis racket", "trafficlight": "traffic light", "tvmonitor": "television",
-    "wineglass": "wine glass",
-}  # fmt: skip
+_NATURAL = {
+    name: display_name(prompt)
+    for table in (_VOC, _COCO)
+    for name, prompt in zip(table.names, table.prompts, strict=True)
+}
 
 
 def natural_name(name: str) -> str:

@@ -26,7 +26,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lseg.data.base.folder import BACKGROUND, IGNORE, AnnotatedFolder
+from lseg.data.base.folder import BACKGROUND, IGNORE, AnnotatedFolder, Background
 from lseg.data.sets.coco_categories import Categories
 from lseg.data.sets.coco_file import CocoFile
 from lseg.data.sets.coco_instances import CocoInstances
@@ -86,6 +86,7 @@ class CocoCustomFolder(AnnotatedFolder):
         aliases = [split, "valid"] if split == "val" else [split]
         self.json = _find_json(root, aliases, self.layout)
         self._background = background
+        self.background = Background.NONE if background is None else Background.COUNTED
         file = CocoFile(self.json)
         categories = Categories.of(file)
         if background is not None and background in categories.names:

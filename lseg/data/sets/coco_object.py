@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lseg.data.base.folder import BACKGROUND, AnnotatedFolder
+from lseg.data.base.folder import BACKGROUND, AnnotatedFolder, Background
 from lseg.data.base.images import load_mask
 from lseg.data.sets.coco_categories import Categories, thing_categories
 from lseg.data.sets.coco_file import CocoFile
@@ -39,6 +39,7 @@ class CocoObjectFolder(AnnotatedFolder):
     """
 
     name = "coco_object"
+    background = Background.COUNTED
     layout = (
         "<root>/{train,val}2017/<name>.jpg (or under <root>/images), and "
         f"<root>/annotations/{{train,val}}2017/<name>{_SUFFIX} or "

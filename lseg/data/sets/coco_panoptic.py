@@ -47,6 +47,7 @@ class CocoPanopticFolder(AnnotatedFolder):
     """
 
     name = "coco_panoptic"
+    ignore_value = 0
     layout = (
         "<root>/{train,val}2017/<name>.jpg (or under <root>/images), "
         "<root>/annotations/panoptic_{train,val}2017.json and "

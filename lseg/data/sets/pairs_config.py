@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import yaml  # type: ignore[import-untyped]
 
+from lseg.data.base.colour_table import ColourTable, shown_colour
 from lseg.data.base.mask_values import MaskValues
 from lseg.data.base.orientation import Orientation
 from lseg.data.base.text_files import read_text
@@ -90,40 +90,14 @@ class PairsConfig:
                     f"closest are {', '.join(map(repr, close))}"
                 )
             if colour in table:
-                raise DataError(f"{path} gives the colour {_shown(colour)} twice")
+                raise DataError(f"{path} gives the colour {shown_colour(colour)} twice")
             table[colour] = names.index(name)
-        return ColourTable(table)
+        return ColourTable(table, f"which are in neither colors nor ignore_colors of {NAME}")
 
     def _ignored(self, classes: int) -> int:
         if self.ignore_index is not None:
             return self.ignore_index
         return 255 if classes + self.reduce_zero_label <= 255 else 65535
-
-
-class ColourTable:
-    """Values by colour."""
-
-    def __init__(self, values: dict[int, int]) -> None:
-        """`values` has the value of each colour, 0xRRGGBB."""
-        self._colours = np.array(sorted(values), np.uint32)
-        self._values = np.array([values[colour] for colour in sorted(values)], np.uint16)
-
-    def decode(self, colours: np.ndarray, name: str) -> np.ndarray:
-        """Return values, (H, W) uint16, of colours, (H, W) uint32.
-
-        Raises:
-            DataError: If the table lacks one.
-        """
-        places = np.searchsorted(self._colours, colours).clip(max=len(self._colours) - 1)
-        wrong = self._colours[places] != colours
-        if wrong.any():
-            unknown = np.unique(colours[wrong]).tolist()
-            listed = ", ".join(map(_shown, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
-            raise DataError(
-                f"{name} has the colours {listed}, which are in neither colors nor ignore_colors "
-                f"of {NAME}"
-            )
-        return self._values[places]
 
 
 def _checked(key: object, value: Any, path: Path) -> Any:
@@ -162,7 +136,3 @@ def _colour(value: Any, path: Path) -> int:
     if len(parts) == 3 and all(type(part) is int and 0 <= part <= 255 for part in parts):
         return int.from_bytes(bytes(parts))
     raise DataError(f'{path}: {value!r} is no colour: give [128, 64, 128] or "#804080"')
-
-
-def _shown(colour: int) -> str:
-    return f"#{colour:06x}"
