@@ -71,7 +71,8 @@ def test_errors_of_the_configuration_are_one_line(config, capsys):
     assert "loss_stride is 3" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_two_processes_count_every_validation_picture_once(config, tmp_path, capsys):
+def test_two_processes_count_every_validation_picture_once(config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # tables cut names and numbers off where there is no room
     options = ["--config", str(config), "--data.init_args.val_length", "5"]
     main(["fit", *options])
     best = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
