@@ -230,7 +230,7 @@ def test_unknown_preset_lists_the_known_ones():
         ({"embed_dims": 5}, r"LSegConfig has no field 'embed_dims': did you mean 'embed_dim'"),
         ({"trunk": {"feature": 5}}, r"LSegConfig\.trunk has no field 'feature'.*'features'"),
         ({"text": {"modle": "tiny"}}, r"LSegConfig\.text has no field 'modle'.*'model'"),
-        ({"qqq": 5}, r"it has trunk, preprocessing"),
+        ({"qqq": 5}, r"it has architecture, trunk, preprocessing"),
         ({"trunk": "vitl16"}, r"LSegConfig\.trunk must be a mapping, got str"),
     ],
 )
