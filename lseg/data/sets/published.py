@@ -6,6 +6,7 @@ A picture and its mask belong together by name, never by their position in a lis
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,8 @@ from lseg.data.base.folder import BACKGROUND, IGNORE, AnnotatedFolder, Backgroun
 from lseg.data.base.text_files import read_lines
 from lseg.data.sets.label_table import LabelTable
 from lseg.data.sets.mask_tables import IndexMasks, MaskTable
-from lseg.errors import DataError
+from lseg.errors import DataError, shown
+from lseg.paths import is_file
 
 TRAIN_VAL: Mapping[str, str] = {"train": "train", "val": "val"}
 TRAINING_VALIDATION: Mapping[str, str] = {"train": "training", "val": "validation"}
@@ -149,7 +151,7 @@ class PublishedFolder(AnnotatedFolder):
         if self.files.list_path is not None:
             return f"which {self.files.list_path} names"
         image, mask = self.image_path(stem), self.mask_path(stem)
-        return f"which goes with {image if image.is_file() else mask}"
+        return f"which goes with {image if is_file(image) else mask}"
 
     def decode_mask(self, stem: str) -> np.ndarray:
         """See `AnnotatedFolder`."""
@@ -208,21 +210,26 @@ class PublishedFolder(AnnotatedFolder):
             raise DataError(f"there is no file {place.path('<name>')}.\nExpected: {self.layout}")
         return found
 
-    def read_list(self, *names: str) -> tuple[Path, list[str]]:
-        """The first of some lists of stems that exists, relative to the root.
+    def read_list(self, name: str) -> tuple[Path, list[str]]:
+        """A list of stems, and where it lies.
+
+        Args:
+            name: Of the file, relative to the root.
 
         Raises:
-            DataError: If none does, or it is empty.
+            DataError: If it is missing or empty, or names a picture twice.
         """
-        paths = [self.root / name for name in names]
-        path = next((path for path in paths if path.is_file()), None)
-        if path is None:
-            there = ", ".join(sorted(p.stem for p in paths[0].parent.glob("*.txt"))) or "none"
+        path = self.root / name
+        if not is_file(path):
+            there = ", ".join(sorted(p.name for p in path.parent.glob("*.txt"))) or "none"
             raise DataError(
-                f"there is no list {' or '.join(map(str, paths))}; lists beside it: {there}.\n"
+                f"there is no list {shown(path.name)} in {path.parent}; lists there: {there}.\n"
                 f"Expected: {self.layout}"
             )
-        return path, read_lines(path, DataError)
+        stems = read_lines(path, DataError)
+        if twice := [stem for stem, count in Counter(stems).items() if count > 1]:
+            raise DataError(f"{path} names {shown(twice[0])} more than once: name each only once")
+        return path, stems
 
 
 def missing_files(folder: AnnotatedFolder) -> list[str]:
@@ -230,9 +237,9 @@ def missing_files(folder: AnnotatedFolder) -> list[str]:
     missing = []
     for stem in folder.stems:
         image, mask = folder.image_path(stem), folder.mask_path(stem)
-        if not mask.is_file():
+        if not is_file(mask):
             missing.append(f"{image.name} has no mask {mask}")
-        if not image.is_file():
+        if not is_file(image):
             missing.append(f"{mask.name} has no picture {image}")
     return missing
 

@@ -199,8 +199,24 @@ def test_a_missing_list_is_named_with_those_there_are(name, tmp_path):
     tree.draw(tmp_path)
     path = next((tmp_path / tree.home).rglob(f"{tree.split}.txt"))
     path.rename(path.with_name("mine.txt"))
-    with pytest.raises(DataError, match=rf"no list .*{tree.split}.txt; lists beside it: .*mine"):
+    with pytest.raises(DataError, match=rf"no list '{tree.split}.txt' in .*; lists there: .*mine"):
         opened(tree, tmp_path)
+
+
+def test_a_list_that_would_count_a_picture_twice_is_refused(tmp_path):
+    tree = TREES["voc20"]
+    tree.draw(tmp_path)
+    path = next((tmp_path / tree.home).rglob("val.txt"))
+    path.write_text("\n".join([*tree.names, tree.names[0]]))
+    with pytest.raises(DataError, match="names '2008_000002' more than once"):
+        opened(tree, tmp_path)
+
+
+@pytest.mark.parametrize("split", ["x" * 300, "a\0b", "../val"])
+def test_a_split_that_can_be_no_file_is_an_error_of_the_set(split, tmp_path):
+    TREES["voc21"].draw(tmp_path)
+    with pytest.raises(DataError, match="there is no list"):
+        open_set("voc21", tmp_path, split)
 
 
 def test_the_annotations_of_context_must_be_converted_first(tmp_path):
