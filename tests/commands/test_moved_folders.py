@@ -8,7 +8,8 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from drawing import TRUNK, draw, save_lseg
+from drawing import draw, save_lseg
+from networks import CONV
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -60,7 +61,7 @@ def with_tower(home, tmp_path):
     open_clip.add_model_config(configs)
     torch.manual_seed(0)
     text = TextConfig("tiny-moved-test", None, templates=("a photo of {}",))
-    model = LSeg(LSegConfig(TRUNK, Preprocessing(size=64), text, embed_dim=16))
+    model = LSeg(LSegConfig(CONV, Preprocessing(size=64), text, embed_dim=16))
     model.save_pretrained(home / "model")
     save_file(empty_text_tower("tiny-moved-test").state_dict(), home / "model" / TEXT_FILE)
     return home
