@@ -41,7 +41,7 @@ def index_values(stored: StoredImage, name: str) -> np.ndarray:
         return _deep(np.asarray(image), stored, name)
     raise ImageError(
         f"{name} is a mask in mode {image.mode}; {_ACCEPTED}. Colours: give their table as "
-        "`colors` in the dataset.yaml of a pairs folder, or turn them into indices"
+        "`colors` in the dataset.yaml of a pairs folder, or turn them into indices first"
     )
 
 

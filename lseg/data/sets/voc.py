@@ -49,9 +49,7 @@ class VocFolder(AnnotatedFolder):
 
     def decode_mask(self, stem: str) -> np.ndarray:
         """In the file 0 is background, 1 to 20 are the classes, 255 is unlabelled."""
-        values = load_mask(self.mask_path(stem)).astype(
-            np.int32
-        )  # more than 15 bits may be wrong values
+        values = load_mask(self.mask_path(stem)).astype(np.int32)
         unknown = (values > len(self.classes)) & (values != _UNLABELLED)
         if unknown.any():
             listed = ", ".join(map(str, np.unique(values[unknown]).tolist()[:5]))

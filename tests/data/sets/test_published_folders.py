@@ -82,3 +82,12 @@ def test_fss_masks_begin_at_128(tmp_path):
     assert set(np.unique(stored)) == {0, 127, 128, 255}
     assert np.array_equal(tree.mask("melon/3"), np.where(stored >= 128, 1, BACKGROUND))
     assert tree.stems[:3] == ["ac_wall/1", "ac_wall/10", "ac_wall/2"]
+
+
+@pytest.mark.parametrize("value", [300, 65535])
+def test_values_of_16_bits_are_no_others(tmp_path, value):
+    voc_tree(tmp_path, count=1)
+    path = tmp_path / "VOC2012" / "SegmentationClassAug" / "2007_000000.png"
+    Image.fromarray(np.full((40, 56), value, np.uint16)).save(path)
+    with pytest.raises(DataError, match=f"the values {value}"):
+        VocFolder(tmp_path).mask("2007_000000")
