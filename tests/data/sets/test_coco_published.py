@@ -1,11 +1,11 @@
 """COCO-Object and COCO panoptic, read back as they were drawn in the published layouts."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from coco_trees import HEIGHT, WIDTH, box, expected, image, save_picture, thing, without, write
+from needs import PHOTOS, needs_photos
 from PIL import Image
 
 from lseg.data.base.check import picture_problems
@@ -33,11 +33,10 @@ def test_the_table_of_categories():
         assert differing.get(category.name, category.prompt) == natural_name(name)
 
 
+@needs_photos("coco_panoptic200")
 def test_the_table_agrees_with_the_panoptic_classes_of_real_data():
-    shared = Path(__file__).parents[3] / "../shared/data/coco_panoptic200/categories.json"
-    if not shared.is_file():
-        pytest.skip(f"no {shared}")
-    listed = {entry["id"]: entry["name"] for entry in json.loads(shared.read_text())}
+    listing = json.loads((PHOTOS / "coco_panoptic200" / "categories.json").read_text())
+    listed = {entry["id"]: entry["name"] for entry in listing}
     assert listed == {category.id: category.name for category in panoptic_categories()}
 
 
