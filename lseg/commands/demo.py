@@ -35,10 +35,13 @@ def demo(options: DemoOptions) -> None:
     service = Service(model, limits, options.size)
     ended = threading.Event()
     # As Ctrl+C: uploads must not outlive the server.
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    with running(service, about(options.checkpoint, model), options.host, options.port) as url:
-        print(f"serving {options.checkpoint} at {url} (Ctrl+C ends it)", flush=True)
-        ended.wait()
+    before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    try:
+        with running(service, about(options.checkpoint, model), options.host, options.port) as url:
+            print(f"serving {options.checkpoint} at {url} (Ctrl+C ends it)", flush=True)
+            ended.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def about(checkpoint: str, model: LSeg) -> str:

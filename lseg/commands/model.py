@@ -33,7 +33,8 @@ def model_from(options: ModelOptions, kind: type[NetworkT]) -> NetworkT:
     loaded = load_model(options.checkpoint, device_from(options.device))
     if not isinstance(loaded, kind):
         raise CheckpointError(
-            f"{options.checkpoint} is a {type(loaded).__name__}, not a {kind.__name__}"
+            f"{options.checkpoint} is of the kind {type(loaded).__name__}, and this command takes "
+            f"the kind {kind.__name__}: give another --checkpoint"
         )
     if options.text_table is not None:
         replace_text(loaded, options.text_table)
