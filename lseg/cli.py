@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 import lseg
 from lseg.commands.notes import notes_on_stderr
 from lseg.commands.suggestions import nearest
 from lseg.commands.table import COMMANDS, Command
-from lseg.errors import ConfigError, LSegError, shown
+from lseg.errors import ConfigError, IncompleteRunError, LSegError, shown
 
 TRAINING = {
     "fit": "Train a network (Lightning; --config FILE, --help for every option)",
@@ -18,12 +19,16 @@ HELP = {"-h", "--help"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 2 after an error that the user can mend.
+    """Runs the command line; returns the exit code.
+
+    That is 2 after an error that the user can mend, and 3 where only some files of a run were
+    broken, and the rest was done.
 
     Raises:
         SystemExit: With 0, after the help of a command.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _escape_what_cannot_be_printed()
     try:
         if not given:
             print(help_text(), file=sys.stderr)
@@ -40,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             with notes_on_stderr():
                 run_command(given)
+    except IncompleteRunError as error:
+        print(f"lseg: {error}", file=sys.stderr)
+        return 3
     except LSegError as error:
         print(f"lseg: {_message(error)}", file=sys.stderr)
         return 2
@@ -103,6 +111,13 @@ def _message(error: LSegError) -> str:
     """The error's own words, also where a worker process has wrapped them in its traceback."""
     words = str(error).rsplit("lseg.errors.", 1)[-1]
     return words.removeprefix(f"{type(error).__name__}: ").strip()
+
+
+def _escape_what_cannot_be_printed() -> None:
+    """File names need be no UTF-8, and labels nothing that a terminal knows: no end of a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def script() -> None:

@@ -39,6 +39,10 @@ class CorruptDataError(DataError):
     """A file of a data set that is there, and damaged or at odds with itself."""
 
 
+class IncompleteRunError(LSegError):
+    """Some files of a run failed, each for a reason that was told; the command exits with 3."""
+
+
 class CheckpointError(LSegError):
     """A model file or folder that is missing, of another kind, or does not fit the network."""
 

@@ -1,5 +1,7 @@
 """Files that appear whole or not at all."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -8,10 +10,13 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lseg.errors import CheckpointError
 from lseg.paths import user_path
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LONGEST_STEM = 200
 """Bytes of a name that fit into a temporary one; file systems take 255 for the whole."""
@@ -70,6 +75,20 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a `.safetensors` file of moderate size; its path need be no UTF-8.
+
+    Raises:
+        SafetensorError, OSError: If it is none, or cannot be read.
+    """
+    from safetensors.torch import load  # and torch with it
+
+    data = path.read_bytes()  # `safe_open` refuses paths that are no UTF-8
+    tensors = load(data)
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return tensors, header.get("__metadata__", {})
+
+
 def _umask() -> int:
     umask = os.umask(0)
     os.umask(umask)
@@ -77,6 +96,11 @@ def _umask() -> int:
 
 
 def write_json(path: str | os.PathLike[str], values: Any) -> None:
-    """Indented JSON, written whole or not at all."""
+    r"""Indented JSON in UTF-8, written whole or not at all.
+
+    Bytes of file names that are no UTF-8, which Python holds as lone surrogates, become escapes
+    of JSON (`\udce9` for 0xE9): `json.loads` and `os.fsencode` give back the name.
+    """
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     with whole_file(path) as partial:
-        partial.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        partial.write_bytes(text.encode("utf-8", "backslashreplace"))

@@ -21,6 +21,7 @@ class InstancesFile:
 
     Pictures are written as they come to a file of each process, and put together at the end, so
     memory does not grow with their number. The result does not depend on the number of processes.
+    There is none if there was no picture.
     """
 
     def __init__(
@@ -35,11 +36,11 @@ class InstancesFile:
         self._part = self._part_of(shard.rank)
         self._file: TextIO = self._part.open("w", encoding="utf-8")
 
-    def add(self, source: Path, result: Segmentation) -> None:
-        """Writes a picture's annotations."""
+    def add(self, source: str, result: Segmentation) -> None:
+        """Writes the annotations of a picture, by what it shall be called."""
         height, width = result.label_map.shape
         line = {
-            "image": {"file_name": source.name, "width": width, "height": height},
+            "image": {"file_name": source, "width": width, "height": height},
             "annotations": [
                 {"category_id": self.labels.index(entry.pop("label")) + 1, **entry, "iscrowd": 0}
                 for entry in result.to_coco_rle()
@@ -47,6 +48,10 @@ class InstancesFile:
             ],
         }
         self._file.write(json.dumps(line) + "\n")
+
+    def skip(self) -> None:
+        """Leaves out this process's next picture, without a gap in the numbers of the others."""
+        self._file.write("null\n")
 
     def finish(self) -> None:
         """Puts the parts of all processes together, in the order of the pictures."""
@@ -62,6 +67,8 @@ class InstancesFile:
 
     def merge(self) -> None:
         """Writes the file, once all parts are closed."""
+        if next(self._lines(), None) is None:
+            return
         with whole_file(self.path) as partial, partial.open("w", encoding="utf-8") as file:
             self._write(file)
 
@@ -97,9 +104,8 @@ class InstancesFile:
         parts = [self._part_of(rank).open(encoding="utf-8") for rank in range(self.shard.world)]
         try:
             rounds = itertools.zip_longest(*parts)
-            lines = (line for turn in rounds for line in turn if line is not None)
-            for index, line in enumerate(lines, start=1):
-                yield index, json.loads(line)
+            lines = (json.loads(line) for turn in rounds for line in turn if line is not None)
+            yield from enumerate((line for line in lines if line is not None), start=1)
         finally:
             for part in parts:
                 part.close()

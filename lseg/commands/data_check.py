@@ -1,5 +1,8 @@
 """`lseg data check`: what is missing or corrupt in a data set."""
 
+import os
+from pathlib import PurePath
+
 from tqdm import tqdm
 
 from lseg.commands.data_check_published import check_published
@@ -7,6 +10,7 @@ from lseg.commands.options.data_check import DataCheckOptions
 from lseg.commands.options.shared import BENCHMARK_FOLDERS
 from lseg.commands.problems import note_orientation, print_part, refuse_problems
 from lseg.data.base.check import Problem
+from lseg.data.base.formats import IMAGE_SUFFIXES
 from lseg.data.fewshot.check import LISTED_PICTURES, ListedPictures, find_problems
 from lseg.data.fewshot.folds import Part
 from lseg.data.fewshot.lists import BenchmarkFolders
@@ -14,6 +18,7 @@ from lseg.data.sets.pairs import PairsDataset
 from lseg.data.sets.pairs import find_problems as find_pairs_problems
 from lseg.errors import CorruptDataError, DataError
 from lseg.evaluation.protocols import Files
+from lseg.paths import resolve_data_path
 
 PARTS = {"train": Part.TRAIN, "val": Part.TEST}
 
@@ -35,15 +40,25 @@ def data_check(options: DataCheckOptions) -> None:
 def check_pairs(options: DataCheckOptions) -> None:
     """Lists all problems of a pairs folder.
 
+    Without `--split` all lists that are there are checked.
+
     Raises:
-        DataError: If there is one.
+        DataError: If there is one, or nothing to check.
     """
     folder = Files(options.data_root).folder
     problems: list[str] = []
-    for split in options.split or ("train", "val"):
-        data = PairsDataset(
-            folder, split, options.ignore_index, options.prompts, orientation=options.orientation
-        )
+    lists = options.split or list_names(folder)
+    for split in lists:
+        try:
+            data = PairsDataset(
+                folder, split, options.ignore_index, options.prompts, None, 0, options.orientation
+            )
+        except DataError as error:
+            if options.split or len(lists) == 1:
+                raise
+            print(f"{split}: cannot be read")
+            problems.append(str(error).splitlines()[0])
+            continue
         found = find_pairs_problems(data)
         print(f"{split}: {len(data)} pictures, {len(found)} problem(s)")
         note_orientation(data.folder, data.stems)
@@ -52,6 +67,25 @@ def check_pairs(options: DataCheckOptions) -> None:
         print(f"  {problem}")
     if problems:
         raise DataError(f"{len(problems)} problem(s) in {folder}")
+
+
+def list_names(root: str) -> list[str]:
+    """Names of a pairs folder's lists of pictures, without `.txt`; prints which text is none.
+
+    A list's first line ends in the name of an image file. Where there is no list, it is the train
+    list that is missed.
+    """
+    names = []
+    for path in sorted(resolve_data_path(root).glob("*.txt")):
+        if path.name == "classes.txt":
+            continue
+        with path.open("rb") as file:
+            words = next((line.split() for line in file if line.strip()), [b""])
+        if PurePath(os.fsdecode(words[-1])).suffix.lower() in IMAGE_SUFFIXES:
+            names.append(path.stem)
+        else:
+            print(f"{path.name}: not checked, it does not begin with the names of image files")
+    return names or ["train"]
 
 
 def check_benchmark(options: DataCheckOptions) -> None:

@@ -5,37 +5,49 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from lseg.commands.model import model_from
 from lseg.commands.options.depth import DepthOptions
-from lseg.commands.output import output_folder, refuse_overwriting, unique_stems
+from lseg.commands.output import output_folder
 from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
-from lseg.data.base.images import list_images
+from lseg.commands.rows import Row, check_results, picture_rows
+from lseg.commands.run import end_run, run_rows
 from lseg.files import whole_file
+from lseg.inference.prefetch import Picture
+from lseg.inference.sharding import Shard, together
 from lseg.inference.views import InferenceConfig, resize_short_side, to_tensor
 from lseg.models.dpt import DPTDepth
 from lseg.models.upsample import upsample
 from lseg.visualize import depth_colours
 
+ENDINGS = (".npy", ".png", ".preview.png")
+
 
 def depth(options: DepthOptions) -> None:
     """Writes `<stem>.npy`, `<stem>.png` (16 bit) and `<stem>.preview.png` for every picture."""
     InferenceConfig(options.size)  # refuses an impossible one
-    images = unique_stems(list_images(options.images))
+    rows = picture_rows(options.images, options.keep_folders)
     out = output_folder(options.out)
-    refuse_overwriting(images, [".npy", ".png", ".preview.png"], out)
+    check_results(rows, ENDINGS, out)
     record = OptionsRecord.in_folder(out, "depth", options)
     model = model_from(options, DPTDepth)
     size = model.config.preprocessing.size if options.size is None else options.size
+    shard = Shard.of_process()
+
     read = picture_reader(options, model.device)
-    for path in tqdm(images, unit="image", disable=len(images) < 2):
-        values = depth_map(model, read(path).image, size)
+
+    def work(row: Row, picture: Picture) -> None:
+        values = depth_map(model, picture.image, size)
         record.write()
-        save_depth(out / path.stem, values)
+        save_depth(out / row.name, values)
+
+    with together(shard, needed=False):
+        failed = run_rows(rows, lambda row: read(row.path), work, shard, options.strict)
     kind = "depth in metres" if model.config.invert else "inverse depth"
-    print(f"{len(images)} map(s) of {kind} in {out}")
+    if shard.first and failed < len(rows):
+        print(f"{len(rows) - failed} map(s) of {kind} in {out}")
+    end_run(failed, rows)
 
 
 @torch.inference_mode()

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from lseg.errors import ImageError, LSegError
+from lseg.errors import LSegError
 from lseg.paths import user_path
 
 LABEL_MAP_SUFFIXES = (".png", ".overlay.png", ".json")
@@ -38,35 +38,6 @@ def output_file(file: Path) -> Path:
         raise LSegError(f"--out {file} is a folder: give a file")
     output_folder(file.parent)
     return file
-
-
-def refuse_overwriting(images: Iterable[Path], suffixes: Iterable[str], out: Path) -> None:
-    """Makes sure that no result would replace a picture that is read.
-
-    Raises:
-        ImageError: If one would.
-    """
-    inputs = {path.resolve() for path in images}
-    results = {(out / f"{path.stem}{suffix}").resolve() for path in inputs for suffix in suffixes}
-    for path in sorted(inputs & results):
-        raise ImageError(f"{path} would be overwritten by a result: give another --out")
-
-
-def unique_stems(images: Iterable[Path]) -> list[Path]:
-    """The pictures, whose results are named after their stems.
-
-    Raises:
-        ImageError: If two would write the same file.
-    """
-    stems: dict[str, Path] = {}
-    for path in images:
-        if path.stem in stems:
-            raise ImageError(
-                f"{stems[path.stem]} and {path} would both write {path.stem}.*: run them apart, "
-                "with another --out"
-            )
-        stems[path.stem] = path
-    return list(stems.values())
 
 
 def note_lone_label(labels: Sequence[str] | None) -> None:

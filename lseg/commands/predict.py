@@ -2,28 +2,19 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
-from pathlib import Path
-
-from tqdm import tqdm
 
 from lseg.commands.coco import NAME as INSTANCES
 from lseg.commands.coco import InstancesFile
 from lseg.commands.model import inference_config, model_from
 from lseg.commands.options.predict import PredictOptions
-from lseg.commands.output import (
-    LABEL_MAP_SUFFIXES,
-    note_lone_label,
-    output_folder,
-    refuse_overwriting,
-    unique_stems,
-)
+from lseg.commands.output import LABEL_MAP_SUFFIXES, note_lone_label, output_folder
 from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
-from lseg.data.base.images import list_images
+from lseg.commands.rows import Row, check_results, check_sources, picture_rows
+from lseg.commands.run import end_run, run_rows
 from lseg.data.base.labels import parse_labels
 from lseg.errors import CheckpointError, LabelError
-from lseg.inference.prefetch import Picture, prefetch
+from lseg.inference.prefetch import Picture
 from lseg.inference.segmenter import ClassSegmenter, Segmentation, Segmenter
 from lseg.inference.sharding import Shard, together
 from lseg.inference.views import InferenceConfig
@@ -31,7 +22,7 @@ from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 
-Writer = Callable[[Path, Segmentation], None]
+Writer = Callable[[Row, Segmentation], None]
 
 
 def predict(options: PredictOptions) -> None:
@@ -41,44 +32,53 @@ def predict(options: PredictOptions) -> None:
     """
     labels = None if options.labels is None else parse_labels(options.labels)
     note_lone_label(labels)
-    images = unique_stems(list_images(options.images))
+    rows = picture_rows(options.images, options.keep_folders)
     out = output_folder(options.out)
     coco = options.format == "coco"
-    if not coco:
-        refuse_overwriting(images, LABEL_MAP_SUFFIXES, out)
+    if coco:
+        check_sources(rows)
+    else:
+        check_results(rows, LABEL_MAP_SUFFIXES, out)
     record = OptionsRecord.in_folder(out, "predict", options)
     config = inference_config(options)
     model = model_from(options, Network)
     segment = predictor(model, labels, config)
     shard = Shard.of_process()
-    share = shard.take(images)
     read = picture_reader(options, model.device)
     with ExitStack() as stack:
-        write: Writer = partial(save_files, out)
+        stack.enter_context(together(shard, needed=coco))
+        file = None
         if coco:
-            stack.enter_context(together(shard))
             names = labels or list(getattr(model, "labels", ()))
             file = InstancesFile(out, names, shard, options.without_other)
             stack.callback(file.discard)
-            write = file.add
-        progress = tqdm(share, unit="image", disable=len(share) < 2 or not shard.first)
-        for path, picture in prefetch(progress, read):
+
+        def work(row: Row, picture: Picture) -> None:
             result = segment(picture)
             record.write()
-            write(path, result)
-            if len(images) == 1:
+            if file is None:
+                result.save(out / f"{row.name}.png")
+            else:
+                file.add(row.source, result)
+            if len(rows) == 1:
                 shares = sorted(result.shares.items(), key=lambda item: -item[1])
                 print(", ".join(f"{label} {share:.1%}" for label, share in shares if share > 0))
-        if coco:
+
+        failed = run_rows(
+            rows,
+            lambda row: read(row.path),
+            work,
+            shard,
+            options.strict,
+            skip=lambda row: None if file is None else file.skip(),
+        )
+        if file is not None:
             file.finish()
-    if shard.first:
-        what = f"label maps of {len(images)} picture(s) in {out / INSTANCES}"
-        print(what if coco else f"{len(images)} label map(s) with overlay and JSON in {out}")
-
-
-def save_files(out: Path, source: Path, result: Segmentation) -> None:
-    """Label map, overlay and JSON of a picture."""
-    result.save(out / f"{source.stem}.png")
+    done = len(rows) - failed
+    if shard.first and done:
+        what = f"label maps of {done} picture(s) in {out / INSTANCES}"
+        print(what if coco else f"{done} label map(s) with overlay and JSON in {out}")
+    end_run(failed, rows)
 
 
 def predictor(

@@ -3,21 +3,20 @@
 import glob
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from lseg.commands.model import text_from
 from lseg.commands.options.query import QueryOptions
-from lseg.commands.output import (
-    LABEL_MAP_SUFFIXES,
-    note_lone_label,
-    output_folder,
-    refuse_overwriting,
-)
+from lseg.commands.output import LABEL_MAP_SUFFIXES, note_lone_label, output_folder
 from lseg.commands.record import OptionsRecord
+from lseg.commands.rows import Row, check_results, common_folder, tree_pattern
+from lseg.commands.run import end_run, run_rows
 from lseg.config import TextConfig
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
@@ -26,66 +25,113 @@ from lseg.embedding.presets import PRESETS
 from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import Sidecar, label_encoder
 from lseg.errors import DataError
+from lseg.inference.sharding import Shard, together
 from lseg.paths import user_path
+
+
+class Found(NamedTuple):
+    """The JSON that was written beside a file of embeddings, and the folder that was looked in."""
+
+    sidecar: Path
+    top: Path
+
+
+class Stored(NamedTuple):
+    """What is read before a file of embeddings is asked: its sidecar, and perhaps the picture."""
+
+    sidecar: Sidecar
+    picture: Image.Image | None
 
 
 def query(options: QueryOptions) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every file."""
     labels = parse_labels(options.labels)
     note_lone_label(labels)
-    files = list_embeddings(options.embeddings)
+    sidecars = embedding_rows(options)
+    rows = list(sidecars)
     out = output_folder(options.out)
-    sidecars = {file: sidecar_of(file) for file in files}
-    refuse_overwriting([*sidecars.values(), *files], LABEL_MAP_SUFFIXES, out)
+    check_results(rows, LABEL_MAP_SUFFIXES, out, [*sidecars.values(), *(row.path for row in rows)])
     record = OptionsRecord.in_folder(out, "query", options)
-    stems = unique_pictures(sidecars)
+    replacement = None if options.text_table is None else text_from(options.text_table)
 
     @cache
     def vectors(text: TextConfig, tower: str | None, width: int) -> Tensor:
         return label_encoder(text, tower, width).encode(labels)
 
-    replacement = None if options.text_table is None else text_from(options.text_table)
-    for file in tqdm(files, unit="image", disable=len(files) < 2):
-        sidecar = Sidecar.read(sidecars[file])
+    folder = None if options.pictures is None else user_path(options.pictures)
+
+    def read(row: Row) -> Stored:
+        sidecar = Sidecar.read(sidecars[row])
+        if folder is None:
+            return Stored(sidecar, None)
+        return Stored(sidecar, load_image(folder / sidecar.source, sidecar.upright))
+
+    def work(row: Row, stored: Stored) -> None:
+        sidecar = stored.sidecar
         if replacement is None:
             text = vectors(sidecar.text, sidecar.tower, sidecar.embed_dim)
         else:
             text = vectors(replacement, None, sidecar.embed_dim)
-        picture = None
-        if options.pictures is not None:
-            path = user_path(options.pictures) / sidecar.source
-            picture = load_image(path, sidecar.upright)
-        result = segment_stored(file, sidecar, text, labels, picture)
+        result = segment_stored(row.path, sidecar, text, labels, stored.picture)
         record.write()
-        result.save(out / f"{stems[file]}.png")
-    print(f"{len(files)} label map(s) with overlay and JSON in {out}")
+        result.save(out / f"{row.name}.png")
+
+    shard = Shard.of_process()
+    with together(shard, needed=False):
+        failed = run_rows(rows, read, work, shard, options.strict)
+    if shard.first and failed < len(rows):
+        print(f"{len(rows) - failed} label map(s) with overlay and JSON in {out}")
+    end_run(failed, rows)
 
 
-def list_embeddings(sources: Iterable[str]) -> list[Path]:
-    """The files of embeddings that files, folders and patterns name: sorted, each once.
+def embedding_rows(options: QueryOptions) -> dict[Row, Path]:
+    """The files of embeddings that options name, sorted, each with its sidecar.
+
+    Results are called as the pictures were.
+
+    Those of a folder keep their folders below it; with `--keep-folders` all do, below the longest
+    common one.
 
     Raises:
         DataError: If something is missing, or holds none.
     """
-    found: set[Path] = set()
+    found = list_embeddings(options.embeddings)
+    folder = common_folder(path.parent for path in found) if options.keep_folders else None
+    rows = {}
+    for path, (sidecar, top) in sorted(found.items()):
+        row = replace(Row.of(sidecar, folder or top), path=path)
+        rows[row] = sidecar
+    return rows
+
+
+def list_embeddings(sources: Iterable[str]) -> dict[Path, Found]:
+    """The files of embeddings that files, folders and patterns name.
+
+    Of a folder the subfolders are read too. It is the top of what is found there; that of a file,
+    and of what a pattern names, is the folder that it lies in.
+
+    Raises:
+        DataError: If something is missing, or holds none.
+    """
+    found: dict[Path, Found] = {}
     for source in sources:
         path = user_path(source)
         if path.is_file():
-            found.add(path)
+            found.setdefault(path, Found(sidecar_of(path), path.parent))
             continue
-        if path.is_dir():
-            candidates = [file for file in path.iterdir() if not file.name.startswith(".")]
-        elif glob.has_magic(source):
-            candidates = [Path(match) for match in glob.glob(str(path), recursive=True)]
-        else:
+        folder = path if path.is_dir() else None
+        if folder is None and not glob.has_magic(source):
             raise DataError(f"there is no file or folder {source}")
-        files = [
-            file for file in candidates if file.suffix in FORMATS and _described(file) is not None
-        ]
-        if not files:
+        pattern = str(path) if folder is None else tree_pattern(folder)
+        none = True
+        for file in map(Path, glob.iglob(pattern, recursive=True)):
+            sidecar = _described(file) if file.suffix in FORMATS else None
+            if sidecar is not None:
+                found.setdefault(file, Found(sidecar, folder or file.parent))
+                none = False
+        if none:
             raise DataError(f"no embeddings in {source}: give what `lseg embed` wrote")
-        found.update(files)
-    return sorted(found)
+    return found
 
 
 def sidecar_of(file: Path) -> Path:
@@ -101,20 +147,6 @@ def sidecar_of(file: Path) -> Path:
             "what `lseg embed` writes"
         )
     return found
-
-
-def unique_pictures(sidecars: dict[Path, Path]) -> dict[Path, str]:
-    """Stems of the results of each file.
-
-    Raises:
-        DataError: If two would write the same file.
-    """
-    stems: dict[str, Path] = {}
-    for file, sidecar in sidecars.items():
-        if sidecar.stem in stems:
-            raise DataError(f"{stems[sidecar.stem]} and {file} would both write {sidecar.stem}.*")
-        stems[sidecar.stem] = file
-    return {file: stem for stem, file in stems.items()}
 
 
 def _described(file: Path) -> Path | None:

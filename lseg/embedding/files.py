@@ -169,7 +169,11 @@ def _pack_torch(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
 
 
 def _read_torch(path: Path) -> np.ndarray:
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True).numpy()
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True).numpy()
+    except UnicodeEncodeError:  # torch maps no path that is no UTF-8
+        with path.open("rb") as file:
+            return torch.load(file, map_location="cpu", weights_only=True).numpy()
 
 
 FORMATS = {

@@ -118,7 +118,7 @@ def segment_stored(
         raise LabelError(
             f"label vectors are {vectors.shape[-1]} wide, the embeddings {sidecar.embed_dim}"
         )
-    pca = None if sidecar.pca is None else PCA.load(path.with_name(sidecar.pca), sidecar.embed_dim)
+    pca = None if sidecar.pca is None else PCA.load(path.parent / sidecar.pca, sidecar.embed_dim)
     array = as_chw(open_embeddings(path), sidecar.layout)
     channels = sidecar.embed_dim if pca is None else len(pca.components)
     if array.shape[0] != channels:

@@ -28,22 +28,26 @@ def describe_model(model: LSeg, folder: Path | None = None) -> dict[str, Any]:
         folder: Of the sidecars, by default the working folder; the paths in them start there, so
             that all may be moved together.
     """
-    folder = Path.cwd() if folder is None else folder
-    text = relative(model.text.config, folder, model.text.folder, absolute_too=True)
-    tower = model.text.tower
     return {
         "weights": fingerprint(model),
         "embed_dim": model.config.embed_dim,
         "logit_scale": model.config.logit_scale,
         "spatial_block": _describe_block(model.spatial_block, model.config.block_activation),
-        "text": {
-            "model": text.model,
-            "pretrained": text.pretrained,
-            "table": text.table,
-            "templates": list(text.templates),
-            "tower": None if tower is None else path_from(folder, tower),
-        },
+        "text": describe_text(model, Path.cwd() if folder is None else folder),
         "preprocessing": model.config.to_dict()["preprocessing"],
+    }
+
+
+def describe_text(model: LSeg, folder: Path) -> dict[str, Any]:
+    """The source of a model's label vectors, as sidecars in `folder` name it."""
+    text = relative(model.text.config, folder, model.text.folder, absolute_too=True)
+    tower = model.text.tower
+    return {
+        "model": text.model,
+        "pretrained": text.pretrained,
+        "table": text.table,
+        "templates": list(text.templates),
+        "tower": None if tower is None else path_from(folder, tower),
     }
 
 
@@ -113,11 +117,11 @@ class Sidecar:
         block: Spatial block, or the identity.
         normalized: Whether embeddings were divided by their norms.
         layout: Order of the axes.
-        source: File name of the picture.
+        source: File name of the picture, or its path below the folder of the run's pictures.
         image: Its height and width.
         network_input: Height and width of what the network saw at scale 1.
         padding: Of the network, where the embeddings are one pass of it.
-        pca: File name of the basis, in the same folder.
+        pca: Where the basis lies, as seen from the sidecar's folder.
         upright: Whether the picture was turned as its EXIF orientation says.
     """
 

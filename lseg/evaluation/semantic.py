@@ -43,7 +43,8 @@ def evaluate(
     metric = SegmentationMetric(len(labels), data.ignore_index).to(model.device)
     for answer in _answers(model, data, config, labels, workers, progress):
         metric.update(*answer)
-    return metric.compute()
+    scores = metric.compute()
+    return scores._replace(iou=scores.iou.reshape(-1))  # torchmetrics squeezes that of one class
 
 
 def evaluate_pictures(

@@ -1,5 +1,6 @@
 """Pixel embeddings of a picture, computed a strip of rows at a time."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lseg.errors import ConfigError
 from lseg.inference.embed_config import EmbedConfig, Padding, Size, Sizes
 from lseg.inference.layout import as_chw, stored_shape
 from lseg.inference.pca import PCA
@@ -83,8 +85,23 @@ class EmbeddedPicture:
         result = np.empty(self.shape, self.config.dtype)
         view = as_chw(result, self.config.layout)
         for start, rows in self.strips():
-            view[:, start : start + rows.shape[1]] = rows.cpu().numpy()
+            view[:, start : start + rows.shape[1]] = stored(rows, self.config)
         return result
+
+
+def stored(rows: Tensor, config: EmbedConfig) -> np.ndarray:
+    """Float32 embeddings as they are stored.
+
+    Raises:
+        ConfigError: If one is too large for float16, as only those that keep their norms can be.
+    """
+    limit = float(np.finfo(config.dtype).max)
+    if not config.normalize and limit < (peak := rows.abs().max().item()) < math.inf:
+        raise ConfigError(
+            f"an embedding has a value of {peak:.6g}, and {config.dtype} ends at {limit:.0f}: ask "
+            "for float32 (--dtype float32), or for unit vectors (without --raw)"
+        )
+    return rows.cpu().numpy().astype(config.dtype)
 
 
 @torch.inference_mode()

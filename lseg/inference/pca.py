@@ -3,15 +3,16 @@
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
 from lseg.errors import ConfigError
-from lseg.files import whole_file
+from lseg.files import read_safetensors, whole_file
 from lseg.models.embeddings import AffineMap
 
 KIND = "lseg-pca"
@@ -60,7 +61,7 @@ class PCA:
         tensors = {name: getattr(self, name) for name in ("components", "mean", "variance")}
         metadata = {"kind": KIND, "total": json.dumps(self.total)}
         with whole_file(path) as partial:
-            save_file(tensors, partial, metadata)
+            partial.write_bytes(save(tensors, metadata))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], width: int | None = None) -> "PCA":
@@ -70,11 +71,11 @@ class PCA:
             ConfigError: If the file is missing, no such basis, or not for `width` channels.
         """
         try:
-            with safe_open(path, "pt") as file:
-                components, mean, variance = map(
-                    file.get_tensor, ("components", "mean", "variance")
-                )
-                total = float(json.loads((file.metadata() or {})["total"]))
+            tensors, metadata = read_safetensors(Path(path))
+            components, mean, variance = (
+                tensors[name] for name in ("components", "mean", "variance")
+            )
+            total = float(json.loads(metadata["total"]))
         except FileNotFoundError:
             raise ConfigError(f"there is no PCA basis {path}") from None
         except (SafetensorError, KeyError, ValueError, OSError) as error:

@@ -57,7 +57,18 @@ def prefetch(
 ) -> Iterator[tuple[ItemT, ResultT]]:
     """Items with what `load` makes of them, in order; `ahead` of them are loaded by threads.
 
-    An error of `load` is raised when its item's turn comes.
+    An error of `load` is raised when its item's turn comes, and ends the iteration.
+    """
+    for item, result in read_ahead(items, load, ahead):
+        yield item, result()
+
+
+def read_ahead(
+    items: Iterable[ItemT], load: Callable[[ItemT], ResultT], ahead: int = 2
+) -> Iterator[tuple[ItemT, Callable[[], ResultT]]]:
+    """As `prefetch`, but each item comes with a function that returns the result.
+
+    It raises what `load` raised; the iteration can go on.
     """
     pending: deque[tuple[ItemT, Future[ResultT]]] = deque()
     with ThreadPoolExecutor(ahead, "prefetch") as pool:
@@ -66,10 +77,10 @@ def prefetch(
                 pending.append((item, pool.submit(load, item)))
                 if len(pending) > ahead:
                     first, future = pending.popleft()
-                    yield first, future.result()
+                    yield first, future.result
             while pending:
                 first, future = pending.popleft()
-                yield first, future.result()
+                yield first, future.result
         finally:
             for _, future in pending:
                 future.cancel()

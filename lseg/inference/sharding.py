@@ -41,9 +41,13 @@ class Shard:
 
 
 @contextmanager
-def together(shard: Shard) -> Iterator[None]:
-    """A process group (gloo) for the block, where there is more than one process."""
-    if shard.world == 1:
+def together(shard: Shard, needed: bool = True) -> Iterator[None]:
+    """A process group (gloo) for the block, where there is more than one process.
+
+    One that is not `needed` is left out where the processes have been given no place to meet
+    (`MASTER_ADDR`): a share can be done without the others.
+    """
+    if shard.world == 1 or not (needed or "MASTER_ADDR" in os.environ):
         yield
         return
     distributed.init_process_group("gloo", timeout=timedelta(days=7))  # the last may be slow
@@ -74,6 +78,13 @@ def add_up(values: Tensor) -> None:
     """Replaces a CPU tensor by its sum over the processes."""
     if distributed.is_initialized():
         distributed.all_reduce(values)
+
+
+def sum_of_all(count: int) -> int:
+    """A count added up over the processes of the group; every process must ask for it."""
+    values = torch.tensor([count])
+    add_up(values)
+    return int(values)
 
 
 def local_index() -> int:

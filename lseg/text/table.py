@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
 from lseg.data.base.labels import clean_name, refuse_repeated
 from lseg.errors import LabelError, shown
+from lseg.files import read_safetensors
 
 
 class LabelTable:
@@ -29,9 +30,9 @@ class LabelTable:
         """
         self.path = path
         try:
-            with safe_open(path, "pt") as file:
-                embeddings = file.get_tensor("embeddings").float()
-                names = json.loads((file.metadata() or {})["labels"])
+            tensors, metadata = read_safetensors(path)
+            embeddings = tensors["embeddings"].float()
+            names = json.loads(metadata["labels"])
         except FileNotFoundError:
             raise LabelError(f"{path}: no such label-embedding table") from None
         except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:

@@ -75,19 +75,46 @@ def test_the_number_of_processes_does_not_matter(checkpoint, pictures, tmp_path)
     for world in (1, 2, 3):
         folder = tmp_path / str(world)
         files = [InstancesFile(folder, NAMES, Shard(rank, world)) for rank in range(world)]
-        for index, (image, result) in enumerate(zip(images, results, strict=True)):
-            files[index % world].add(image, result)
+        seen = list(zip(images, results, strict=True))
+        for index, picture in enumerate([*seen[:2], None, *seen[2:]]):
+            if picture is None:  # it was broken
+                files[index % world].skip()
+            else:
+                files[index % world].add(picture[0].name, picture[1])
         for file in reversed(files):
             file.close()
         files[0].merge()
         written.append(json.loads((folder / "instances.json").read_text()))
     assert written[0] == written[1] == written[2]
-    assert len(written[0]["images"]) == 5
+    named = [image["file_name"] for image in written[0]["images"]]
+    assert named == [image.name for image in images]
 
 
-def test_an_unreadable_picture_leaves_no_file(predict, pictures, tmp_path):
+def test_an_unreadable_picture_is_left_out(predict, pictures, tmp_path):
+    (pictures / "aa.png").write_bytes((pictures / "a.png").read_bytes()[:200])
+    code, out, _ = predict(pictures)
+    assert code == 3
+    assert "2 picture(s)" in out
+    coco = COCO(tmp_path / "instances.json")
+    named = [(image["id"], image["file_name"]) for image in coco.dataset["images"]]
+    assert named == [(1, "a.png"), (2, "b.jpg")]
+    assert {entry["image_id"] for entry in coco.dataset["annotations"]} == {1, 2}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_without_a_readable_picture_there_is_no_file(predict, pictures, tmp_path):
+    for path in pictures.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    code, out, err = predict(pictures)
+    assert (code, out) == (3, "")
+    assert "all 2 files failed" in err
+    assert not list(tmp_path.glob("*instances*"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_with_strict_an_unreadable_picture_leaves_no_file(predict, pictures, tmp_path):
     (pictures / "corrupt.png").write_bytes((pictures / "a.png").read_bytes()[:200])
-    code, _, _ = predict(pictures)
+    code, _, _ = predict(pictures, more=["--strict"])
     assert code == 2
     assert not list(tmp_path.glob("*instances*"))
     assert not list(tmp_path.glob(".*"))

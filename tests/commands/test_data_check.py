@@ -105,6 +105,39 @@ def test_a_sound_pairs_folder_passes(run, data):
     assert "val: 2 pictures, 0 problem(s)" in out
 
 
+def test_all_lists_of_a_pairs_folder_are_checked(run, data):
+    (data / "test.txt").write_text("\none.png\tnone.png\n")
+    (data / "extra.txt").write_text("one.png one.mask.png\n")
+    (data / "half.txt").write_text("one.png\n")
+    (data / "README.txt").write_text("Pictures of streets.\n")
+    (data / "empty.txt").write_text("")
+    code, out, err = check(run, "pairs", data)
+    assert code == 2
+    for part in (
+        "train: 1 pictures, 0 problem(s)", "val: 2 pictures, 0 problem(s)",
+        "test: 1 pictures, 1 problem(s)", "extra: 1 pictures, 0 problem(s)",
+        "half: cannot be read", "half.txt is 'one.png'", str(data / "none.png"),
+        "README.txt: not checked", "empty.txt: not checked",
+    ):  # fmt: skip
+        assert part in out
+    assert "classes" not in out
+    assert err.startswith("lseg: 2 problem(s)")
+
+
+def test_a_pairs_folder_need_not_have_a_train_list(run, data):
+    (data / "train.txt").unlink()
+    code, out, _ = check(run, "pairs", data)
+    assert code == 0
+    assert out == "val: 2 pictures, 0 problem(s)\n"
+
+
+def test_a_pairs_folder_without_lists_or_none_at_all_is_an_error_of_its_own(run, data):
+    for name in ("train.txt", "val.txt"):
+        (data / name).unlink()
+    assert "train.txt" in check(run, "pairs", data)[2]
+    assert "there is no data folder" in check(run, "pairs", data / "nowhere")[2]
+
+
 def test_a_corrupt_mask_and_a_missing_picture_of_a_pairs_folder_are_found(run, data):
     mask = data / "two.mask.png"
     mask.write_bytes(mask.read_bytes()[:60])

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import torch
 from drawing import draw
 from PIL import Image
 
+from lseg.checkpoints.load import load_model
+from lseg.errors import ConfigError
 from lseg.inference.pca import PCA
 from lseg.inference.segmenter import Segmenter
 
@@ -76,6 +79,76 @@ def test_another_picture_or_other_weights_under_the_same_name_are_done_again(
     (tmp_path / "out" / "005.npy").write_bytes(b"of another model")
     embed(frames)
     assert contents(tmp_path / "out") == after
+
+
+def test_a_picture_of_the_same_size_and_time_but_other_content_is_done_again(
+    embed, frames, tmp_path
+):
+    old, new = (tmp_path / name for name in ("old.bmp", "new.bmp"))
+    for number, path in enumerate((old, new)):
+        Image.fromarray(draw(40, 56, seed=number)).save(path)
+    picture = frames / "x.bmp"
+    shutil.copy2(old, picture)
+    embed(picture)
+    before = contents(tmp_path / "out")
+    picture.write_bytes(new.read_bytes())
+    shutil.copystat(old, picture)
+    assert picture.stat().st_mtime_ns == old.stat().st_mtime_ns
+    assert picture.stat().st_size == old.stat().st_size
+    embed(picture)
+    after = contents(tmp_path / "out")
+    assert {name for name in after if after[name] != before[name]} == {"x.npy", "x.json"}
+    embed(new, out=tmp_path / "fresh")
+    assert after["x.npy"] == contents(tmp_path / "fresh")["new.npy"]
+
+
+def test_copies_with_other_times_are_not_done_again(embed, frames, tmp_path):
+    embed(frames)
+    npy = tmp_path / "out" / "003.npy"
+    before = npy.stat().st_mtime_ns
+    copied = shutil.copytree(frames, tmp_path / "copied", copy_function=shutil.copyfile)
+    os.utime(copied / "003.png", ns=(1, 1))
+    embed(copied)
+    assert npy.stat().st_mtime_ns == before
+
+
+def test_sidecars_without_a_hash_are_asked_but_do_not_vouch_for_the_picture(
+    run, embed, frames, tmp_path
+):
+    embed(frames / "003.png")
+    out = tmp_path / "out"
+    before = contents(out)
+    told = json.loads(before["003.json"])
+    del told["source_sha256"]
+    (out / "003.json").write_text(json.dumps(told))
+    (out / "003.npy").touch()
+    asked = ["--labels", "sky,road", "--out", tmp_path / "asked"]
+    assert run("query", out, *asked)[0] == 0
+    stale = (out / "003.npy").stat().st_mtime_ns
+    embed(frames / "003.png")
+    assert (out / "003.npy").stat().st_mtime_ns != stale
+    assert contents(out) == before
+
+
+def test_embeddings_beyond_float16_end_the_run_in_a_line(run, checkpoint, frames, tmp_path):
+    model = load_model(checkpoint)
+    with torch.no_grad():
+        model.project.bias += 1e5
+    model.save_pretrained(tmp_path / "large")
+    out = tmp_path / "out"
+    arguments = ["embed", frames, "--checkpoint", tmp_path / "large", "--out", out, "--raw"]
+    code, _, err = run(*arguments)
+    assert code == 2
+    message = err.replace("\r", "\n").splitlines()[-1]
+    assert message.startswith(f"lseg: {frames / '000.png'}: ")
+    assert "--dtype float32" in message
+    assert list(out.iterdir()) == []
+    assert run(*arguments, "--dtype", "float32")[0] == 0
+    assert np.isfinite(np.load(out / "003.npy")).all()
+    assert run(*arguments[:-1], "--dtype", "float16")[0] == 0  # of unit vectors
+    segmenter = Segmenter(model)
+    with pytest.raises(ConfigError, match="float16 ends at 65504"):
+        segmenter.embed(frames / "000.png", normalize=False)
 
 
 def test_processes_share_the_pictures(embed, frames, tmp_path, monkeypatch):

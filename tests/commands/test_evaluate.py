@@ -114,3 +114,18 @@ def test_an_ignored_class_is_neither_asked_for_nor_counted(evaluate, data, tmp_p
     plain = json.loads((tmp_path / "plain.json").read_text())
     assert found["per_class"] == plain["per_class"]
     assert found["pixel_accuracy"] == plain["pixel_accuracy"]
+
+
+def test_one_class_alone_has_figures(evaluate, data, tmp_path):
+    (data / "classes.txt").write_text("sky\n")
+    for name in ("one", "two"):
+        mask = np.zeros((40, 56), np.uint8)
+        mask[:5] = 255
+        Image.fromarray(mask).save(data / f"{name}.mask.png")
+    out = tmp_path / "figures.json"
+    code, _, _ = evaluate("--out", out)
+    assert code == 0
+    assert json.loads(out.read_text())["per_class"] == {"sky": 100.0}
+    code, _, err = evaluate("--unseen", "0")
+    assert code == 2
+    assert "seen" in err

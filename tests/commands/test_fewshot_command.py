@@ -191,3 +191,22 @@ def test_an_own_folder_is_a_source_of_episodes(fewshot, run, data, tmp_path):
     assert code == 2
     assert "2 test picture(s)" in err
     assert fewshot("pairs", "--fold", "1", root=data)[0] == 0
+
+
+def test_a_pairs_folder_may_list_pictures_that_lie_elsewhere(fewshot, data, tmp_path):
+    shared = ["--fold", "0", "--background-label", "others", "--out"]
+    (data / "classes.txt").write_text("sky\nmelon\n")
+    for name in ("one", "two"):
+        Image.fromarray(np.eye(40, 56, dtype=np.uint8)).save(data / f"{name}.mask.png")
+    assert fewshot("pairs", *shared, tmp_path / "inside.json", root=data)[0] == 0
+    away = tmp_path / "away"
+    away.mkdir()
+    lines = []
+    for name in ("one", "two"):
+        for kind in ("png", "mask.png"):
+            (data / f"{name}.{kind}").rename(away / f"{name}.{kind}")
+        lines.append(f"{away / name}.png {away / name}.mask.png\n")
+    (data / "val.txt").write_text("".join(lines))
+    assert fewshot("pairs", *shared, tmp_path / "outside.json", root=data)[0] == 0
+    inside, outside = (figures(tmp_path / f"{name}side.json") for name in ("in", "out"))
+    assert outside["folds"] == inside["folds"]

@@ -229,5 +229,5 @@ def test_records_are_plain_yaml(tmp_path):
         "images": ["a.png"], "out": "o", "labels": "sky,road", "checkpoint": "tiny",
         "device": "auto", "precision": "fp32", "compile": False, "scales": [1.0], "flip": False,
         "format": "files", "without_other": False, "orientation": "displayed",
-        "max_megapixels": 1000,
+        "max_megapixels": 1000, "keep_folders": False, "strict": False,
     }  # fmt: skip

@@ -150,10 +150,11 @@ def test_a_table_of_another_width_is_refused(predict, pictures, tmp_path):
 def test_an_error_in_the_middle_has_a_line_of_its_own(predict, embed, pictures, tmp_path, command):
     (pictures / "corrupt.png").write_bytes((pictures / "a.png").read_bytes()[:200])
     code, _, err = {"predict": predict, "embed": embed}[command](pictures)
-    assert code == 2
-    (message,) = messages(err)
+    assert code == 3
+    message, summary = messages(err)
     assert message.startswith("lseg: ")
     assert "corrupt.png" in message
+    assert summary.startswith("lseg: 1 of 3 files failed")
     assert not any(name.startswith((".", "corrupt")) for name in contents(tmp_path / "out"))
 
 

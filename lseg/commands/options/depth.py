@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from lseg.commands.options.shared import ModelOptions, PictureOptions, SizeOptions
+from lseg.commands.options.shared import ModelOptions, PictureOptions, RunOptions, SizeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthOptions(PictureOptions, ModelOptions, SizeOptions):
+class DepthOptions(PictureOptions, RunOptions, ModelOptions, SizeOptions):
     """Depth maps of pictures, by a DPT depth network."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from lseg.commands.options.shared import ModelOptions, PictureOptions, ViewOptions
+from lseg.commands.options.shared import ModelOptions, PictureOptions, RunOptions, ViewOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(PictureOptions, ModelOptions, ViewOptions):
+class PredictOptions(PictureOptions, RunOptions, ModelOptions, ViewOptions):
     """Label maps and overlays of pictures.
 
     Attributes:

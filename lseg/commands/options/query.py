@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from lseg.commands.options.base import Options, Spelling
+from lseg.commands.options.base import Spelling
+from lseg.commands.options.shared import RunOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryOptions(Options):
+class QueryOptions(RunOptions):
     """Label maps from files of embeddings.
 
     Attributes:

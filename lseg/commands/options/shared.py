@@ -34,6 +34,19 @@ class PictureOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunOptions(Options):
+    """How a run over files goes.
+
+    Attributes:
+        keep_folders: Results keep the folders of their files, below the longest common one.
+        strict: The first broken file ends the run; else it is told, and the run exits with 3.
+    """
+
+    keep_folders: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointOptions(Options):
     """Which model.
 

@@ -9,6 +9,7 @@ from typing import IO, NamedTuple
 
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
+from lseg.data.base.formats import register_plugins, remedy
 from lseg.data.base.orientation import UNDONE, check_tag, turned, turned_size
 from lseg.data.base.tiff import describe_unread
 from lseg.errors import ImageError
@@ -66,7 +67,7 @@ def read_stored(path: Path, max_pixels: int = MAX_PIXELS) -> StoredImage:
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        reason = describe_unread(path) or "no image format that Pillow reads"
+        reason = describe_unread(path) or f"no image format that Pillow reads{remedy(path.suffix)}"
         raise ImageError(f"{path} cannot be read as an image: {reason}") from error
     except DECODING as error:
         raise ImageError(f"{path} cannot be read as an image: {one_line(error)}") from error
@@ -86,7 +87,7 @@ def identify(file: IO[bytes], formats: Sequence[str] | None = None) -> ImageFile
         UnidentifiedImageError: If it is in none of the formats.
     """
     prefix = file.read(16)
-    for load_plugins in (Image.preinit, Image.init):  # the common ones, then all
+    for load_plugins in (Image.preinit, Image.init, register_plugins):  # the common ones first
         load_plugins()
         for name in Image.ID if formats is None else formats:
             factory, accepts = Image.OPEN.get(name, (None, None))

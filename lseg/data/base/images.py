@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,14 +12,12 @@ import numpy as np
 from PIL import Image
 
 from lseg.data.base.decoding import MAX_PIXELS, StoredImage, decoded, read_stored
+from lseg.data.base.formats import IMAGE_SUFFIXES, readable_suffixes, unreadable
 from lseg.data.base.indices import index_values, packed_colours
 from lseg.data.base.rgb import to_rgb
 from lseg.data.base.text_files import read_text
-from lseg.errors import ImageError, shown
+from lseg.errors import ImageError, LSegWarning, shown
 from lseg.paths import is_file, user_path
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-"""Which files of a folder are taken for pictures."""
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
@@ -96,9 +95,12 @@ def load_grey(path: str | Path) -> np.ndarray:
 def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
     """Return the pictures that files, folders and glob patterns name: sorted, each once.
 
-    Of a folder the files with a suffix of `IMAGE_SUFFIXES` are taken, without those of its
-    subfolders (`folder/**` reaches them). A text file (`.txt`) names a picture a line, relative to
-    its own folder.
+    Of a folder the files with a suffix of `IMAGE_SUFFIXES` are taken, without hidden ones, as
+    patterns do (`._a.jpg` of a Mac is no picture), and without those of its subfolders
+    (`folder/**` reaches them). A text file (`.txt`) names a picture a line, relative to its own
+    folder.
+
+    Warns of pictures of folders and patterns that are left out as Pillow cannot read them here.
 
     Raises:
         ImageError: If a file is missing or a video, or a folder or a pattern holds no picture.
@@ -106,13 +108,14 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
     if isinstance(sources, str | Path):
         sources = [sources]
     found: set[Path] = set()
+    left_out: set[Path] = set()
     for source in sources:
         path = user_path(source, ImageError)
         if path.is_file():  # before the pattern: "[1].jpg" may be a name
             found.update(_listed(path) if path.suffix.lower() == ".txt" else [path])
             continue
         if path.is_dir():
-            candidates = list(path.iterdir())
+            candidates = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
         elif glob.has_magic(str(path)):
             # not Path.glob, which takes no absolute pattern
             matches = glob.iglob(str(path), recursive=True)
@@ -120,12 +123,13 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
         else:
             raise ImageError(f"there is no file or folder {source}")
         pictures = [p for p in candidates if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
-        if not pictures:
-            raise ImageError(
-                f"no picture in {source}: looked for files ending in "
-                f"{', '.join(sorted(IMAGE_SUFFIXES))}"
-            )
-        found.update(pictures)
+        readable = [p for p in pictures if p.suffix.lower() in readable_suffixes()]
+        if not readable:
+            there = "; ".join(unreadable(pictures))
+            looked = f"looked for files ending in {', '.join(sorted(readable_suffixes()))}"
+            raise ImageError(f"no picture in {source}: {there or looked}")
+        found.update(readable)
+        left_out.update(set(pictures).difference(readable))
     if not found:
         raise ImageError("no picture given: name files, folders or patterns such as photos/*.jpg")
     for path in found:
@@ -134,12 +138,14 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
                 f"{path} is a video: extract its frames first, for instance with "
                 f"ffmpeg -i {path.name} frames/%06d.png"
             )
+    for line in unreadable(left_out - found):
+        warnings.warn(line, LSegWarning, stacklevel=2)
     return sorted(found)
 
 
 def _listed(path: Path) -> list[Path]:
     """Return the pictures that a text file names, a line each."""
-    lines = read_text(path, ImageError).splitlines()
+    lines = read_text(path, ImageError, names_files=True).splitlines()
     pictures = [path.parent / line.strip() for line in lines if line.strip()]
     for number, picture in enumerate(pictures, start=1):
         if not is_file(picture):

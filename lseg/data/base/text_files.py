@@ -8,19 +8,21 @@ from lseg.errors import LSegError, shown
 from lseg.paths import expanded
 
 
-def read_text(path: Path, error: type[LSegError], hint: str = "") -> str:
+def read_text(path: Path, error: type[LSegError], hint: str = "", names_files: bool = False) -> str:
     """Return what a UTF-8 file holds, without a byte-order mark.
 
     Args:
         path: The file.
         error: What to raise.
         hint: How the message goes on where there is no such file.
+        names_files: Whether what is no UTF-8 is taken as it is, for such are names of files.
 
     Raises:
         LSegError: Of the type `error`, if the file is missing or is no UTF-8 text.
     """
+    errors = "surrogateescape" if names_files else "strict"
     try:
-        return expanded(path).read_text(encoding="utf-8-sig")
+        return expanded(path).read_text("utf-8-sig", errors)
     except FileNotFoundError as reason:
         raise error(f"there is no file {path}{hint}") from reason
     except (OSError, ValueError) as reason:  # the latter for what is no UTF-8, and no path

@@ -165,5 +165,5 @@ def _fingerprint(folder: AnnotatedFolder) -> str:
             if path.is_file():  # if not, reading it says so
                 status = path.stat()
                 seen[path] += f" {status.st_size} {status.st_mtime_ns}"
-        digest.update(f"{stem} {seen[path]}\n".encode())
+        digest.update(f"{stem} {seen[path]}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:20]

@@ -52,7 +52,7 @@ def read_split(root: Path, path: Path) -> list[Pair]:
         DataError: If a line names no pair, or there is none.
     """
     pairs = []
-    for number, line in enumerate(_read_list(path).splitlines(), start=1):
+    for number, line in enumerate(_read_list(path, names_files=True).splitlines(), start=1):
         if line.strip():
             image, mask = _split_line(root, line.strip(), f"line {number} of {path}")
             pairs.append(Pair(root / image, root / mask, number))
@@ -82,8 +82,8 @@ def _split_line(root: Path, line: str, where: str) -> tuple[str, str]:
     )
 
 
-def _read_list(path: Path) -> str:
+def _read_list(path: Path, names_files: bool = False) -> str:
     """Return the text of one of the lists; the message of a missing one names those there are."""
     there = ", ".join(sorted(p.name for p in path.parent.glob("*.txt"))) or "none"
     hint = f"; text files in that folder: {there}.\nExpected: {LAYOUT}"
-    return read_text(path, DataError, hint)
+    return read_text(path, DataError, hint, names_files)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from lseg.data.base.formats import readable_suffixes, register_plugins
 from lseg.data.base.images import list_images, load_image, load_mask
 from lseg.errors import ImageError
 
@@ -82,6 +85,61 @@ def test_mask_keeps_palette_indices(tmp_path: Path) -> None:
     mask.save(tmp_path / "mask.png")
     assert Image.open(tmp_path / "mask.png").mode == "P"
     assert np.array_equal(load_mask(tmp_path / "mask.png"), indices)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [("jfif", "JPEG"), ("jpe", "JPEG"), ("avif", "AVIF"), ("jp2", "JPEG2000"), ("PPM", "PPM")],
+)
+def test_folders_give_all_pictures_that_pillow_reads(
+    tmp_path: Path, suffix: str, kind: str
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (40, 40), "red").save(path, kind)
+    for other in ("a.h5", "a.json", "a"):
+        (tmp_path / other).touch()
+    assert list_images(tmp_path) == [path]
+    assert list_images(tmp_path / "*") == [path]
+    assert np.abs(np.asarray(load_image(path)) - [255.0, 0.0, 0.0]).max() < 9
+
+
+def test_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("a.jpg", "._a.jpg", ".b.0123abcd.partial.png"):
+        (tmp_path / name).touch()
+    assert list_images(tmp_path) == [tmp_path / "a.jpg"]
+    assert list_images(tmp_path / "**") == [tmp_path / "a.jpg"]
+    assert list_images(tmp_path / "._a.jpg") == [tmp_path / "._a.jpg"]
+
+
+@pytest.fixture
+def without_heif(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As where pillow-heif is not installed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    Image.init()
+    known = {suffix: name for suffix, name in Image.EXTENSION.items() if name != "HEIF"}
+    monkeypatch.setattr(Image, "EXTENSION", known)
+    for cached in (readable_suffixes, register_plugins):
+        cached.cache_clear()
+    yield
+    for cached in (readable_suffixes, register_plugins):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("without_heif")
+def test_pictures_that_cannot_be_read_here_are_told(tmp_path: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.heif"):
+        (tmp_path / name).write_bytes(b"no matter")
+    with pytest.raises(ImageError, match=r"2 .heic files left out.*pip install pillow-heif"):
+        list_images(tmp_path)
+    Image.new("RGB", (40, 40)).save(tmp_path / "d.png")
+    with pytest.warns(UserWarning) as noted:
+        found = list_images([tmp_path, tmp_path / "*", tmp_path / "c.heif"])
+    assert found == [tmp_path / "c.heif", tmp_path / "d.png"]
+    assert [str(note.message) for note in noted] == [
+        "2 .heic files left out: Pillow here cannot read them (pip install pillow-heif)"
+    ]
+    with pytest.raises(ImageError, match=r"format that Pillow reads \(pip install pillow-heif\)"):
+        load_image(tmp_path / "a.heic")
 
 
 def test_list_images(tmp_path: Path) -> None:
