@@ -23,7 +23,7 @@ LONGEST_STEM = 200
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends without an error.
 
     Raises:
@@ -41,7 +41,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def clear_partials(folder: Path, stems: Collection[str]) -> None:
+def clear_partial_files(folder: Path, stems: Collection[str]) -> None:
     """Deletes what killed runs left of files with these stems; nobody else may be writing them."""
     if not folder.is_dir():
         return
@@ -102,5 +102,5 @@ def write_json(path: str | os.PathLike[str], values: Any) -> None:
     of JSON (`\udce9` for 0xE9): `json.loads` and `os.fsencode` give back the name.
     """
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_bytes(text.encode("utf-8", "backslashreplace"))

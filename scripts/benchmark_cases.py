@@ -24,9 +24,9 @@ from torch import Tensor
 
 from lseg.inference.segmenter import Segmenter
 from lseg.models.backbones import Level
-from lseg.models.embeddings import PixelEmbeddings, merge
+from lseg.models.embeddings import PixelEmbeddings, merge_projections
 from lseg.models.lseg import LSeg
-from lseg.models.maps import whole
+from lseg.models.maps import all_logits
 from lseg.models.similarity import PixelLogits
 from lseg.models.strips import label_map
 
@@ -97,10 +97,10 @@ def plain_head(model: LSeg, levels: list[Level], text: Tensor, size: tuple[int, 
 def our_head(model: LSeg, levels: list[Level], text: Tensor) -> Tensor:
     """As `plain_head`, by this implementation."""
     features = model.trunk.decode(levels)
-    embeddings = PixelEmbeddings(features, merge(model.trunk.project, model.project))
+    embeddings = PixelEmbeddings(features, merge_projections(model.trunk.project, model.project))
     half = model.compare(embeddings, text)
     height, width = (2 * side for side in half.size)
-    return whole(PixelLogits(half, (height, width), (height, width)))
+    return all_logits(PixelLogits(half, (height, width), (height, width)))
 
 
 def labels_case(settings: Settings) -> list[Contender]:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from lseg.cli import main
 from lseg.commands.options.shared import BENCHMARKS
 from lseg.evaluation.fewshot_table import fewshot_table
-from lseg.files import whole_file
+from lseg.files import atomic_file
 
 
 class Setting(NamedTuple):
@@ -85,7 +85,7 @@ def run() -> None:
         for setting in settings(options.shots, options.without_text)
     }
     table = fewshot_table(options.benchmark, rows)
-    with whole_file(options.out / "table.md") as partial:
+    with atomic_file(options.out / "table.md") as partial:
         partial.write_text(table, "utf-8")
     print(f"\n{table}\nwritten to {options.out / 'table.md'}")
 

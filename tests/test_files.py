@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from lseg.files import whole_file, write_json
+from lseg.files import atomic_file, write_json
 
 
 def test_the_file_appears_when_the_block_ends_with_its_folders(tmp_path):
     path = tmp_path / "new" / "folder" / "result.png"
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         assert partial.suffix == ".png"  # writers that go by the suffix need it
         partial.write_text("whole")
         assert not path.exists()
@@ -19,7 +19,7 @@ def test_the_file_appears_when_the_block_ends_with_its_folders(tmp_path):
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "result.txt"
     path.write_text("old")
-    with pytest.raises(error), whole_file(path) as partial:
+    with pytest.raises(error), atomic_file(path) as partial:
         partial.write_text("half of the n")
         raise error
     assert path.read_text() == "old"
@@ -27,14 +27,14 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
 
 
 def test_a_block_that_writes_nothing_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "result.txt"):
+    with pytest.raises(FileNotFoundError), atomic_file(tmp_path / "result.txt"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path):
     path = tmp_path / "result.txt"
-    with whole_file(path) as first, whole_file(path) as second:
+    with atomic_file(path) as first, atomic_file(path) as second:
         first.write_text("first")
         second.write_text("second")
     assert path.read_text() == "first"

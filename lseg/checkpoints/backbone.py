@@ -15,9 +15,9 @@ from lseg.config import TrunkConfig
 from lseg.errors import CheckpointError, LSegError
 from lseg.models.backbones import Backbone
 from lseg.models.build import build_backbone
-from lseg.models.timm_names import create, timm_name
+from lseg.models.timm_names import create_timm_model, timm_name
 from lseg.paths import resolve_data_path
-from lseg.store.hub import reason_of
+from lseg.store.hub import hub_error_reason
 from lseg.store.tensors import with_counters
 from lseg.text.waiting import told_if_slow
 
@@ -57,7 +57,7 @@ def _of_timm(config: TrunkConfig) -> Backbone:
         raise
     except Exception as error:  # timm's own, its hub's, the network's
         raise CheckpointError(
-            f"the weights of {config.backbone} cannot be had from timm: {reason_of(error)}. "
+            f"the weights of {config.backbone} cannot be had from timm: {hub_error_reason(error)}. "
             "backbone_weights may also be a file in timm's layout"
         ) from error
 
@@ -79,7 +79,7 @@ def _fitting(config: TrunkConfig, found: Mapping[str, Any], path: Path) -> dict[
     """
     name = timm_name(config.backbone)
     with torch.device("meta"):
-        net = create(name, {**config.backbone_options, "num_classes": 0})
+        net = create_timm_model(name, {**config.backbone_options, "num_classes": 0})
     expected = net.state_dict()
     prefix = _prefix(found, expected, path)
     weights = {

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import lseg
 from lseg.data.base.labels import display_name, display_names
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.inference.segmentation import Segmentation
 from lseg.inference.sharding import Shard, wait_for_all
 from lseg.visualize import BACKGROUND_NAMES
@@ -69,7 +69,7 @@ class InstancesFile:
         """Writes the file, once all parts are closed."""
         if next(self._lines(), None) is None:
             return
-        with whole_file(self.path) as partial, partial.open("w", encoding="utf-8") as file:
+        with atomic_file(self.path) as partial, partial.open("w", encoding="utf-8") as file:
             self._write(file)
 
     def discard(self) -> None:

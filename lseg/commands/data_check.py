@@ -17,7 +17,7 @@ from lseg.data.fewshot.lists import BenchmarkFolders
 from lseg.data.sets.pairs import PairsDataset
 from lseg.data.sets.pairs import find_problems as find_pairs_problems
 from lseg.errors import CorruptDataError, DataError
-from lseg.evaluation.protocols import Files
+from lseg.evaluation.protocols import BenchmarkFiles
 from lseg.paths import resolve_data_path
 
 PARTS = {"train": Part.TRAIN, "val": Part.TEST}
@@ -45,7 +45,7 @@ def check_pairs(options: DataCheckOptions) -> None:
     Raises:
         DataError: If there is one, or nothing to check.
     """
-    folder = Files(options.data_root).folder
+    folder = BenchmarkFiles(options.data_root).folder
     problems: list[str] = []
     lists = options.split or list_names(folder)
     for split in lists:
@@ -99,7 +99,7 @@ def check_benchmark(options: DataCheckOptions) -> None:
     unknown = [name for name in options.split or () if name not in PARTS]
     if unknown:
         raise DataError(f"--split {unknown[0]}: {options.dataset} has the parts train and val")
-    root = Files(options.data_root).folder
+    root = BenchmarkFiles(options.data_root).folder
     folders = BenchmarkFolders.find(root, options.splits, options.orientation)
     listings: dict[str, ListedPictures] = {}
     reasons = []

@@ -10,7 +10,7 @@ from lseg.data.base.check import Problem, picture_problems
 from lseg.data.base.folder import AnnotatedFolder
 from lseg.data.sets.registry import SetName, open_set
 from lseg.errors import CorruptDataError, DataError
-from lseg.evaluation.protocols import Files
+from lseg.evaluation.protocols import BenchmarkFiles
 
 
 def check_published(options: DataCheckOptions) -> None:
@@ -49,7 +49,7 @@ def _folders(options: DataCheckOptions) -> dict[str, AnnotatedFolder]:
 
 
 def _open(options: DataCheckOptions, split: str) -> AnnotatedFolder:
-    name, root = cast(SetName, options.dataset), Files(options.data_root).folder
+    name, root = cast(SetName, options.dataset), BenchmarkFiles(options.data_root).folder
     folder = open_set(name, root, split)
     folder.orientation = options.orientation or folder.orientation
     return folder

@@ -25,7 +25,7 @@ def demo(options: DemoOptions) -> None:
         queue=options.max_queue,
     )
     try:
-        from lseg.demo.server import running
+        from lseg.demo.server import running_server
         from lseg.demo.service import Service
     except ModuleNotFoundError as error:
         if error.name != "gradio":
@@ -37,7 +37,9 @@ def demo(options: DemoOptions) -> None:
     # As Ctrl+C: uploads must not outlive the server.
     before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
     try:
-        with running(service, about(options.checkpoint, model), options.host, options.port) as url:
+        with running_server(
+            service, about(options.checkpoint, model), options.host, options.port
+        ) as url:
             print(f"serving {options.checkpoint} at {url} (Ctrl+C ends it)", flush=True)
             ended.wait()
     finally:

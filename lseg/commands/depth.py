@@ -13,9 +13,9 @@ from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
 from lseg.commands.rows import Row, check_results, picture_rows
 from lseg.commands.run import end_run, run_rows
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.inference.prefetch import Picture
-from lseg.inference.sharding import Shard, together
+from lseg.inference.sharding import Shard, process_group
 from lseg.inference.views import InferenceConfig, resize_short_side, to_tensor
 from lseg.models.dpt import DPTDepth
 from lseg.models.upsample import upsample
@@ -42,7 +42,7 @@ def depth(options: DepthOptions) -> None:
         record.write()
         save_depth(out / row.name, values)
 
-    with together(shard, needed=False):
+    with process_group(shard, needed=False):
         failed = run_rows(rows, lambda row: read(row.path), work, shard, options.strict)
     kind = "depth in metres" if model.config.invert else "inverse depth"
     if shard.first and failed < len(rows):
@@ -67,9 +67,9 @@ def save_depth(stem: Path, values: np.ndarray) -> None:
     """
     low, high = float(values.min()), float(values.max())
     share = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    with whole_file(f"{stem}.npy") as partial:
+    with atomic_file(f"{stem}.npy") as partial:
         np.save(partial, values)
-    with whole_file(f"{stem}.png") as partial:
+    with atomic_file(f"{stem}.png") as partial:
         Image.fromarray(np.round(65535 * share).astype(np.uint16)).save(partial)
-    with whole_file(f"{stem}.preview.png") as partial:
+    with atomic_file(f"{stem}.preview.png") as partial:
         Image.fromarray(depth_colours(share)).save(partial)

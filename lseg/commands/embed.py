@@ -27,12 +27,12 @@ from lseg.embedding.sidecar import (
 )
 from lseg.errors import ConfigError, ImageError
 from lseg.evaluation.report import versions
-from lseg.files import clear_partials, write_json
+from lseg.files import clear_partial_files, write_json
 from lseg.inference.embed_config import EmbedConfig, StrideGrid, parse_grid
 from lseg.inference.embeddings import stored
 from lseg.inference.prefetch import Picture
 from lseg.inference.segmenter import Segmenter
-from lseg.inference.sharding import Shard, together
+from lseg.inference.sharding import Shard, process_group
 from lseg.models.lseg import LSeg
 
 
@@ -65,10 +65,10 @@ def embed(options: EmbedOptions) -> None:
     shard = Shard.of_process()
     clear_unfinished(shard.take(rows), out, preset.tail)
     if shard.first:
-        clear_partials(out, {record.path.stem})
+        clear_partial_files(out, {record.path.stem})
     text_from = cache(partial(describe_text, model))
     decode = picture_reader(options, model.device)
-    with together(shard, needed=options.pca is not None):
+    with process_group(shard, needed=options.pca is not None):
         basis = None
         if options.pca is not None:
             basis = Basis.wanted(options, out, segmenter, rows, config, settings, shard)
@@ -171,7 +171,7 @@ def clear_unfinished(rows: Iterable[Row], out: Path, tail: str) -> None:
         path = out / row.name
         stems[path.parent] |= {path.name, path.name + tail}
     for folder, names in stems.items():
-        clear_partials(folder, names)
+        clear_partial_files(folder, names)
 
 
 def preset_from(options: EmbedOptions) -> Preset:

@@ -15,12 +15,12 @@ from lseg.commands.rows import Row
 from lseg.commands.run import BROKEN
 from lseg.embedding.sidecar import made_with
 from lseg.errors import ConfigError
-from lseg.files import clear_partials, whole_file, write_json
+from lseg.files import atomic_file, clear_partial_files, write_json
 from lseg.inference.embed_config import EmbedConfig
 from lseg.inference.pca import PCA, Moments
 from lseg.inference.prefetch import read_ahead
 from lseg.inference.segmenter import Segmenter
-from lseg.inference.sharding import Shard, add_up, wait_for_all
+from lseg.inference.sharding import Shard, sum_over_processes, wait_for_all
 from lseg.paths import user_path
 
 BASIS = "pca.safetensors"
@@ -61,13 +61,13 @@ class Basis:
         width = segmenter.model.config.embed_dim
         basis, sidecar = out / BASIS, out / BASIS_SIDECAR
         if shard.first:
-            clear_partials(out, {basis.stem, sidecar.stem})
+            clear_partial_files(out, {basis.stem, sidecar.stem})
         wanted = options.pca or ""
         if not wanted.isdecimal():
             given = user_path(wanted)
             pca = PCA.load(given, width)
             if shard.first and given.resolve() != basis.resolve():
-                with whole_file(basis) as partial_file:
+                with atomic_file(basis) as partial_file:
                     shutil.copyfile(given, partial_file)
             wait_for_all()
             return cls._stored(pca, basis)
@@ -123,5 +123,5 @@ def learn(
         every = max(1, result.maps.size[0] * result.maps.size[1] // SAMPLES)
         for _, strip in result.strips():
             moments.add(strip.flatten(1)[:, ::every].T)
-    add_up(moments.values)
+    sum_over_processes(moments.values)
     return moments

@@ -8,13 +8,13 @@ from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.turned_pictures import warn_of_ambiguity
 from lseg.data.fewshot.all_classes import AllClassesData
-from lseg.data.sets.asked import AskedLabels
+from lseg.data.sets.class_labels import ClassLabels
 from lseg.data.sets.pairs import PairsDataset
 from lseg.data.sets.published import refuse_missing_files
 from lseg.data.sets.registry import SETS, SetName, open_set
 from lseg.errors import ConfigError
 from lseg.evaluation.figures import Protocol
-from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
+from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles
 
 EvaluatedData = FolderDataset | AllClassesData
 
@@ -45,7 +45,7 @@ def pairs_data(options: EvaluateOptions) -> PairsDataset:
     """The pictures of the list `--split` of a pairs folder."""
     asked = _asked(options)
     data = PairsDataset(
-        Files(options.data_root).folder,
+        BenchmarkFiles(options.data_root).folder,
         options.split,
         options.ignore_index,
         options.prompts,
@@ -70,7 +70,7 @@ def published_data(options: EvaluateOptions) -> FolderDataset:
             f"--ignore-index is of pairs folders; the masks of {options.dataset} have their own"
         )
     name = cast(SetName, options.dataset)
-    folder = open_set(name, Files(options.data_root).folder, options.split)
+    folder = open_set(name, BenchmarkFiles(options.data_root).folder, options.split)
     folder.orientation = options.orientation or folder.orientation
     labels = _asked(options).labels(folder.classes, folder.prompts)
     refuse_missing_files(folder)
@@ -78,8 +78,8 @@ def published_data(options: EvaluateOptions) -> FolderDataset:
     return FolderDataset(folder, labels)
 
 
-def _asked(options: EvaluateOptions) -> AskedLabels:
-    return AskedLabels(options.names or "plain", options.prompts, options.label_file)
+def _asked(options: EvaluateOptions) -> ClassLabels:
+    return ClassLabels(options.names or "plain", options.prompts, options.label_file)
 
 
 EVALUATED: dict[str, Callable[[EvaluateOptions], EvaluatedData]] = {

@@ -13,9 +13,9 @@ from lseg.commands.record import OptionsRecord
 from lseg.data.fewshot.benchmark_labels import LabelChoice
 from lseg.errors import ConfigError
 from lseg.evaluation.fewshot import FewShotConfig, fold_scores, scores_to_json
-from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds
+from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles, EpisodeRequest, open_folds
 from lseg.evaluation.prototypes import DEFAULT_WEIGHT
-from lseg.evaluation.published import PUBLISHED, Published
+from lseg.evaluation.published import PUBLISHED, PublishedRow
 from lseg.evaluation.report import percent, print_table, versions
 from lseg.files import write_json
 
@@ -25,8 +25,8 @@ def fewshot(options: FewShotOptions) -> None:
     config = _config(options)
     labels = LabelChoice(options.label_file, options.prompts, options.natural_names)
     fold = _folds(options.fold)
-    episodes = Asked(fold, options.shots, options.episodes, options.seed, options.size)
-    files = Files(
+    episodes = EpisodeRequest(fold, options.shots, options.episodes, options.seed, options.size)
+    files = BenchmarkFiles(
         options.data_root,
         options.splits,
         options.split,
@@ -115,7 +115,7 @@ def _print(options: FewShotOptions, figures: dict[str, Any]) -> None:
         print("Published rows are zero-shot, the mean of all folds; † not checked at the source.")
 
 
-def _published_row(line: Published, folds: list[int]) -> list[str]:
+def _published_row(line: PublishedRow, folds: list[int]) -> list[str]:
     def cell(figure: float | None, key: str) -> str:
         return percent(figure, 1) + ("†" if key in line.unverified else "")
 

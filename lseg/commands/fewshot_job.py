@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lseg.commands.model import model_from
 from lseg.commands.options.shared import ModelOptions
 from lseg.data.fewshot.episode_data import EpisodeTensors
-from lseg.evaluation.fewshot import Answer, FewShotConfig, FoldData, Shard, fold_areas
-from lseg.files import whole_file
+from lseg.evaluation.fewshot import EpisodeAnswer, FewShotConfig, FoldData, Shard, fold_areas
+from lseg.files import atomic_file
 from lseg.models.lseg import LSeg
 from lseg.visualize import comparison, label_colours
 
@@ -88,12 +88,12 @@ class FewShotJob:
 
         return shown
 
-    def _saver(self, fold: FoldData) -> Callable[[Answer], None] | None:
+    def _saver(self, fold: FoldData) -> Callable[[EpisodeAnswer], None] | None:
         if self.folder is None:
             return None
         folder = self.folder
 
-        def save(answer: Answer) -> None:
+        def save(answer: EpisodeAnswer) -> None:
             if answer.number >= self.pictures:
                 return
             query = fold.data[answer.number]
@@ -108,7 +108,7 @@ class FewShotJob:
                 names,
                 label_colours(names),
             )
-            with whole_file(file) as partial:
+            with atomic_file(file) as partial:
                 picture.save(partial)
 
         return save

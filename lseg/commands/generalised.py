@@ -9,7 +9,7 @@ from lseg.data.fewshot.all_classes import AllClassesData
 from lseg.data.fewshot.benchmark_labels import LabelChoice
 from lseg.data.fewshot.folds import Folds, Part
 from lseg.evaluation.generalised import generalised_figures
-from lseg.evaluation.protocols import TEST_PROTOCOLS, Files
+from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles
 from lseg.evaluation.report import percent, print_table
 from lseg.visualize import BACKGROUND_NAMES
 
@@ -22,7 +22,7 @@ def benchmark_data(options: EvaluateOptions) -> AllClassesData:
         LabelError: If `--prompts` or `--label-file` do not fit the classes.
     """
     choice = LabelChoice(options.label_file, options.prompts)
-    files = Files(options.data_root, options.splits, orientation=options.orientation)
+    files = BenchmarkFiles(options.data_root, options.splits, orientation=options.orientation)
     benchmark = TEST_PROTOCOLS[str(options.dataset)].benchmark(files)
     return AllClassesData(benchmark, labels=choice.labels(benchmark.open(0, Part.TEST)))
 

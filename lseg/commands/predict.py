@@ -16,7 +16,7 @@ from lseg.data.base.labels import parse_labels
 from lseg.errors import CheckpointError, LabelError
 from lseg.inference.prefetch import Picture
 from lseg.inference.segmenter import ClassSegmenter, Segmentation, Segmenter
-from lseg.inference.sharding import Shard, together
+from lseg.inference.sharding import Shard, process_group
 from lseg.inference.views import InferenceConfig
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
@@ -46,7 +46,7 @@ def predict(options: PredictOptions) -> None:
     shard = Shard.of_process()
     read = picture_reader(options, model.device)
     with ExitStack() as stack:
-        stack.enter_context(together(shard, needed=coco))
+        stack.enter_context(process_group(shard, needed=coco))
         file = None
         if coco:
             names = labels or list(getattr(model, "labels", ()))

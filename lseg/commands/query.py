@@ -25,7 +25,7 @@ from lseg.embedding.presets import PRESETS
 from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import Sidecar, label_encoder
 from lseg.errors import DataError
-from lseg.inference.sharding import Shard, together
+from lseg.inference.sharding import Shard, process_group
 from lseg.paths import user_path
 
 
@@ -77,7 +77,7 @@ def query(options: QueryOptions) -> None:
         result.save(out / f"{row.name}.png")
 
     shard = Shard.of_process()
-    with together(shard, needed=False):
+    with process_group(shard, needed=False):
         failed = run_rows(rows, read, work, shard, options.strict)
     if shard.first and failed < len(rows):
         print(f"{len(rows) - failed} label map(s) with overlay and JSON in {out}")

@@ -8,7 +8,7 @@ import yaml  # type: ignore[import-untyped]
 
 from lseg.commands.options.base import Options
 from lseg.errors import LSegError
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.inference.sharding import Shard
 
 
@@ -69,7 +69,7 @@ class OptionsRecord:
         given = {key: value for key, value in self.options.to_dict().items() if value is not None}
         text = self._head + yaml.dump(given, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
         if self._earlier() != text.encode():  # going on with a run leaves its record as it is
-            with whole_file(self.path) as partial:
+            with atomic_file(self.path) as partial:
                 partial.write_text(text, "utf-8")
         self._written = True
 

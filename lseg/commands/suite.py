@@ -11,7 +11,7 @@ from lseg.commands.options.evaluate import SUITE_OPTIONS, EvaluateOptions
 from lseg.commands.parser import overridden
 from lseg.evaluation.suite import SuiteRow, read_suite
 from lseg.evaluation.suite_table import suite_table, suite_to_json
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.models.lseg import LSeg
 
 ModelTable = Callable[[EvaluateOptions, EvaluatedData, LSeg], dict[str, Any]]
@@ -45,7 +45,7 @@ def evaluate_suite(options: EvaluateOptions, model_table: ModelTable) -> None:
             file.write(suite_to_json(rows))
     print(suite_table(rows))
     if file.path is not None:
-        with whole_file(file.path.with_suffix(".md")) as partial:
+        with atomic_file(file.path.with_suffix(".md")) as partial:
             partial.write_text(suite_table(rows), "utf-8")
         print(f"also as {file.path.with_suffix('.md')}")
     file.announce()

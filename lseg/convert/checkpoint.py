@@ -53,7 +53,7 @@ def convert(
         preprocessing = dataclasses.replace(conversion.config.preprocessing, size=options.size)
         config = dataclasses.replace(conversion.config, preprocessing=preprocessing)
         conversion = conversion._replace(config=config)
-    verify(conversion, origin)
+    verify_conversion(conversion, origin)
     partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         weights = {name: _own(tensor) for name, tensor in conversion.weights.items()}
@@ -79,7 +79,7 @@ def _own(tensor: Tensor) -> Tensor:
     return tensor.contiguous() if whole else tensor.contiguous().clone()
 
 
-def verify(conversion: Conversion, source: Source) -> None:
+def verify_conversion(conversion: Conversion, source: Source) -> None:
     """Makes sure that the network can be built and takes all of the weights.
 
     Everything is built without memory.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from lseg.config import TextConfig
-from lseg.convert.keymap import Conversion, Rule, Source, rename, shape_of, take
+from lseg.convert.keymap import Conversion, Rule, Source, rename_keys, shape_of, take_renamed
 from lseg.errors import CheckpointError
 from lseg.text.tower import has_custom_text
 
@@ -53,8 +53,8 @@ def convert_clip(weights: dict[str, Tensor], source: Source, model: str | None) 
         rules = CUSTOM if model is not None and has_custom_text(model) else SEPARATE
     if model is None:
         model = _openai_model(weights, source)
-    renaming = rename(weights, rules, source)
-    text = take(weights, renaming.kept)
+    renaming = rename_keys(weights, rules, source)
+    text = take_renamed(weights, renaming.kept)
     config = TextConfig(model)
     return Conversion("CLIP text encoder", config, {}, text, renaming.dropped, rules)
 

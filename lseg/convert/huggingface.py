@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lseg.config import DepthConfig, NetworkConfig, SegmentationConfig
 from lseg.convert.huggingface_options import label_names, preprocessing_config, trunk_config
-from lseg.convert.keymap import Conversion, Rule, Source, rename, take
+from lseg.convert.keymap import Conversion, Rule, Source, rename_keys, take_renamed
 from lseg.errors import CheckpointError
 from lseg.files import read_json
 from lseg.store.folder import CONFIG_FILE, WEIGHTS_FILE
@@ -135,7 +135,7 @@ def convert_huggingface(folder: Path) -> Conversion:
     weights = _read_weights(folder)
     merge_attention(weights, trunk.levels[-1] + 1, source.name)
     rules = [*_unused_blocks(weights, trunk.levels[-1]), *head_rules, *TRUNK_RULES]
-    renaming = rename(weights, rules, source)
+    renaming = rename_keys(weights, rules, source)
     config: NetworkConfig
     if kind == "depth":
         config = DepthConfig(trunk, preprocessing)
@@ -144,7 +144,7 @@ def convert_huggingface(folder: Path) -> Conversion:
             raise CheckpointError(f"{source} lacks the weight {CLASSIFIER!r}")
         labels = label_names(options, len(weights[CLASSIFIER]), source.name)
         config = SegmentationConfig(trunk, preprocessing, labels)
-    parts = take(weights, renaming.kept)
+    parts = take_renamed(weights, renaming.kept)
     kind = f"DPT for {kind} (Hugging Face)"
     return Conversion(kind, config, parts, None, renaming.dropped, rules)
 

@@ -98,7 +98,7 @@ class Renaming(NamedTuple):
     dropped: dict[str, str]
 
 
-def rename(keys: Iterable[str], rules: Sequence[Rule], source: Source) -> Renaming:
+def rename_keys(keys: Iterable[str], rules: Sequence[Rule], source: Source) -> Renaming:
     """Applies the first rule that matches each key.
 
     Raises:
@@ -145,6 +145,6 @@ def shape_of(
     return shape
 
 
-def take(weights: dict[str, Tensor], kept: dict[str, str]) -> dict[str, Tensor]:
+def take_renamed(weights: dict[str, Tensor], kept: dict[str, str]) -> dict[str, Tensor]:
     """Moves tensors out of `weights` under their new names, so that none exists twice."""
     return {new: weights.pop(old) for old, new in kept.items()}

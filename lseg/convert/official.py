@@ -21,7 +21,7 @@ from lseg.config import (
     TextConfig,
     TrunkConfig,
 )
-from lseg.convert.keymap import Conversion, Rule, Source, rename, shape_of, take
+from lseg.convert.keymap import Conversion, Rule, Source, rename_keys, shape_of, take_renamed
 from lseg.data.sets.label_table import read_labels
 from lseg.errors import CheckpointError
 
@@ -131,7 +131,7 @@ def convert_lseg(
         )
     if block.kind != "none" and not has_block:
         raise CheckpointError(f"{source} has no spatial block: leave --block out")
-    renaming = rename(weights, LSEG_RULES, source)
+    renaming = rename_keys(weights, LSEG_RULES, source)
     trunk = trunk_config(weights, source)
     config = LSegConfig(
         trunk,
@@ -144,7 +144,7 @@ def convert_lseg(
     if trunk.backbone == "resnet101":
         preprocessing = LSegConfig.preset("resnet101").preprocessing
         config = dataclasses.replace(config, preprocessing=preprocessing)
-    parts = take(weights, renaming.kept)
+    parts = take_renamed(weights, renaming.kept)
     text = {key[5:]: parts.pop(key) for key in list(parts) if key.startswith("text.")}
     kind = "LSeg (isl-org/lang-seg)"
     return Conversion(kind, config, parts, text or None, renaming.dropped, LSEG_RULES)
@@ -178,8 +178,8 @@ def convert_dpt(
         config = dataclasses.replace(
             config, preprocessing=dataclasses.replace(config.preprocessing, size=384)
         )
-    renaming = rename(weights, rules, source)
-    parts = take(weights, renaming.kept)
+    renaming = rename_keys(weights, rules, source)
+    parts = take_renamed(weights, renaming.kept)
     kind = f"DPT for {kind} (isl-org/DPT)"
     return Conversion(kind, config, parts, None, renaming.dropped, rules)
 

@@ -32,7 +32,7 @@ class Api:
         try:
             found = self._service.picture(uploaded_path(picture))
             segmentation = self._service.segment(found.full, labels, bool(other))
-            share = number(opacity, "opacity")
+            share = parse_number(opacity, "opacity")
         except LSegError as error:
             raise _refused(error) from None
         return (
@@ -56,7 +56,7 @@ class Api:
         """
         try:
             path = uploaded_path(picture)
-            size = int(number(height, "height")), int(number(width, "width"))
+            size = int(parse_number(height, "height")), int(parse_number(width, "width"))
             found = self._service.embed(path, size, dtype, bool(normalize))
         except LSegError as error:
             raise _refused(error) from None
@@ -96,7 +96,7 @@ def add_api(service: Service) -> None:
     )
 
 
-def number(value: object, name: str) -> float:
+def parse_number(value: object, name: str) -> float:
     """A number that a client sent.
 
     Raises:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 
-class Sized(Protocol):
+class MemorySized(Protocol):
     """Something that knows how much memory it takes."""
 
     @property
@@ -16,7 +16,7 @@ class Sized(Protocol):
         ...
 
 
-ItemT = TypeVar("ItemT", bound=Sized)
+ItemT = TypeVar("ItemT", bound=MemorySized)
 
 
 class SharedCache(Generic[ItemT]):

@@ -37,7 +37,7 @@ def read_upload(path: str | None, limits: Limits) -> bytes:
     return data
 
 
-def decode(data: bytes, limits: Limits) -> Image.Image:
+def decode_upload(data: bytes, limits: Limits) -> Image.Image:
     """An uploaded picture, RGB and upright; its size is looked at before it is decoded.
 
     Raises:

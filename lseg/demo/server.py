@@ -19,7 +19,7 @@ SESSIONS = 64  # whose page settings Gradio remembers; nothing here needs them
 
 
 @contextmanager
-def running(
+def running_server(
     service: Service, about: str, host: str = "127.0.0.1", port: int | None = None
 ) -> Iterator[str]:
     """Serves the demo while the block runs; gives its address.

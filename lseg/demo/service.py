@@ -10,10 +10,10 @@ from torch import Tensor
 
 from lseg.demo.cache import SharedCache
 from lseg.demo.limits import Limits
-from lseg.demo.questions import OTHER, decode, read_labels, read_upload
-from lseg.demo.words import Words
+from lseg.demo.questions import OTHER, decode_upload, read_labels, read_upload
+from lseg.demo.words import DemoLabelEncoder
 from lseg.errors import ConfigError, ImageError, LabelError
-from lseg.inference.segmenter import Encoded, Segmentation, Segmenter
+from lseg.inference.segmenter import EncodedPicture, Segmentation, Segmenter
 from lseg.models.lseg import LSeg
 
 
@@ -21,8 +21,8 @@ from lseg.models.lseg import LSeg
 class Picture:
     """An encoded picture, and the same one at the size that the page shows."""
 
-    full: Encoded
-    shown: Encoded
+    full: EncodedPicture
+    shown: EncodedPicture
 
     @property
     def nbytes(self) -> int:
@@ -60,7 +60,7 @@ class Service:
         """`size` is the shorter side that the network sees, as for `Segmenter`."""
         self.limits = limits
         self.segmenter = Segmenter(model, size)
-        self.words = Words(model, limits.prompts)
+        self.words = DemoLabelEncoder(model, limits.prompts)
         self.pictures: SharedCache[Picture] = SharedCache(limits.cache_bytes)
         self._network = Lock()  # one picture at a time: two would take twice the memory
 
@@ -86,7 +86,7 @@ class Service:
         data = read_upload(path, self.limits)
         return self.pictures.get(hashlib.sha256(data).hexdigest(), lambda: self._encode(data))
 
-    def segment(self, picture: Encoded, text: str, other: bool) -> Segmentation:
+    def segment(self, picture: EncodedPicture, text: str, other: bool) -> Segmentation:
         """A picture by the labels in a text.
 
         Raises:
@@ -115,8 +115,8 @@ class Service:
         whole = picture.full.image
         return Ranking(
             (x * whole.width // width, y * whole.height // height),
-            best(self.segment(picture.shown, text, other), x, y),
-            best(known, x, y),
+            best_labels(self.segment(picture.shown, text, other), x, y),
+            best_labels(known, x, y),
         )
 
     def embed(
@@ -138,7 +138,7 @@ class Service:
                 f"height and width are {size[0]} and {size[1]}: give 0 and 0 for the network's own "
                 f"size, or both from 1 to {most}"
             )
-        image = decode(read_upload(path, self.limits), self.limits)
+        image = decode_upload(read_upload(path, self.limits), self.limits)
         aspect = max(image.size) / min(image.size)
         if size == (0, 0) and aspect > self.limits.embedding_aspect:
             raise ConfigError(
@@ -148,13 +148,13 @@ class Service:
             return self.segmenter.embed(image, size if any(size) else None, dtype, normalize)
 
     def _encode(self, data: bytes) -> Picture:
-        image = decode(data, self.limits)
+        image = decode_upload(data, self.limits)
         with self._network:
             full = self.segmenter.encode(image)
-        return Picture(full, replace(full, image=shrunk(image, self.limits.shown_side)))
+        return Picture(full, replace(full, image=shrink_picture(image, self.limits.shown_side)))
 
 
-def shrunk(image: Image.Image, side: int) -> Image.Image:
+def shrink_picture(image: Image.Image, side: int) -> Image.Image:
     """The picture with its longer side at most `side`."""
     factor = side / max(image.size)
     if factor >= 1:
@@ -163,7 +163,9 @@ def shrunk(image: Image.Image, side: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def best(segmentation: Segmentation, x: int, y: int, count: int = 5) -> list[tuple[str, float]]:
+def best_labels(
+    segmentation: Segmentation, x: int, y: int, count: int = 5
+) -> list[tuple[str, float]]:
     """The `count` best labels of a pixel with their softmax probabilities, best first."""
     logits = segmentation.logits_at(x, y).astype(np.float64)
     weights = np.exp(logits - logits.max())

@@ -60,7 +60,7 @@ class RecentPrompts:
         return found
 
 
-class Words:
+class DemoLabelEncoder:
     """Labels to vectors for a demo."""
 
     def __init__(self, model: LSeg, count: int) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from lseg.errors import DataError, LSegError
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.inference.layout import as_chw
 
-NAME = "embeddings"
+TENSOR_NAME = "embeddings"
 """Of the tensor in a `.safetensors` file."""
 
 RESIDENT_BYTES = 2**28
@@ -75,7 +75,7 @@ def new_embeddings(
     """
     kind, made = np.dtype(dtype).newbyteorder("<"), FORMATS[path.suffix]
     try:
-        with whole_file(path) as partial:
+        with atomic_file(path) as partial:
             with partial.open("w+b") as file:
                 rows = RowsFile(file, made.header(shape, kind), shape, kind, layout)
                 try:
@@ -142,7 +142,7 @@ def _safetensors_header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
     """Length (8 bytes), then JSON, padded with spaces to 8 bytes (safetensors' specification)."""
     size = dtype.itemsize * int(np.prod(shape))
     entry = {"dtype": _SAFETENSORS[dtype.str], "shape": list(shape), "data_offsets": [0, size]}
-    text = json.dumps({NAME: entry}, separators=(",", ":")).encode()
+    text = json.dumps({TENSOR_NAME: entry}, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
 
@@ -151,7 +151,7 @@ def _read_safetensors(path: Path) -> np.ndarray:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         entries = json.loads(file.read(min(length, 2**20)))
-    entry = entries[NAME]
+    entry = entries[TENSOR_NAME]
     dtype = next(np.dtype(key) for key, name in _SAFETENSORS.items() if name == entry["dtype"])
     offset = 8 + length + entry["data_offsets"][0]
     return np.memmap(path, dtype, "r", offset, tuple(entry["shape"]))

@@ -17,14 +17,14 @@ from lseg.inference.layout import as_chw
 from lseg.inference.pca import PCA
 from lseg.inference.segmentation import Segmentation
 from lseg.models.embeddings import AffineMap
-from lseg.models.maps import Maps, Resized, Undivided
+from lseg.models.maps import Maps, ResizedMaps, UndividedMaps
 from lseg.models.regularization import halo
 
 CHUNK_BYTES = 2**26
 """About how much of the stored array, as float32, is in memory at a time."""
 
 
-class StoredLogits(Undivided):
+class StoredLogits(UndividedMaps):
     """Logits of labels on the grid of stored embeddings; see `lseg.models.maps.Maps`."""
 
     def __init__(
@@ -71,7 +71,7 @@ class StoredLogits(Undivided):
         return dots if self.normalized else dots / self.pca.norms(part)
 
 
-class Cropped:
+class CroppedMaps:
     """The upper left part of maps."""
 
     def __init__(self, source: Maps, size: Size) -> None:
@@ -84,11 +84,11 @@ class Cropped:
 
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
-        return [Cropped(part, self.size) for part in self.source.split(count)]
+        return [CroppedMaps(part, self.size) for part in self.source.split(count)]
 
     def pictures(self, first: int, last: int) -> Maps:
         """See `Maps`."""
-        return Cropped(self.source.pictures(first, last), self.size)
+        return CroppedMaps(self.source.pictures(first, last), self.size)
 
 
 def segment_stored(
@@ -129,7 +129,7 @@ def segment_stored(
     grid = array.shape[1:] if padding is None else padding.output  # before padding was cut off
     logits: Maps = StoredLogits(array, kernels, pca, sidecar.normalized, sidecar.block, grid)
     if padding is not None:
-        logits = Cropped(Resized(logits, padding.input), sidecar.network_input)
+        logits = CroppedMaps(ResizedMaps(logits, padding.input), sidecar.network_input)
     size = sidecar.image[::-1]
     if picture is None or picture.size != size:
         picture = Image.new("RGB", size, (128, 128, 128))

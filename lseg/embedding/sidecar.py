@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lseg.config import TextConfig
 from lseg.errors import DataError
-from lseg.inference.embed_config import EmbedConfig, Padding, Size
+from lseg.inference.embed_config import EmbedConfig, PaddedSizes, Size
 from lseg.inference.embeddings import EmbeddedPicture
 from lseg.models.lseg import LSeg
 from lseg.models.regularization import SpatialBlock
@@ -135,7 +135,7 @@ class Sidecar:
     source: str
     image: Size
     network_input: Size
-    padding: Padding | None
+    padding: PaddedSizes | None
     pca: str | None
     upright: bool
 
@@ -161,7 +161,7 @@ class Sidecar:
                 str(values["source"]),
                 _size(values["image"]),
                 _size(values["network_input"]),
-                padding and Padding(_size(padding["input"]), _size(padding["output"])),
+                padding and PaddedSizes(_size(padding["input"]), _size(padding["output"])),
                 None if values["pca"] is None else str(values["pca"]["file"]),
                 values.get("orientation") != "stored",
             )

@@ -42,10 +42,10 @@ class Shard(NamedTuple):
     world: int = 1
 
 
-ALONE = Shard()
+ONE_PROCESS = Shard()
 
 
-class Answer(NamedTuple):
+class EpisodeAnswer(NamedTuple):
     """An episode's number and what the network said: (s, s) of 0 and 1."""
 
     number: int
@@ -74,9 +74,9 @@ def fold_areas(
     model: LSeg,
     fold: FoldData,
     config: FewShotConfig,
-    shard: Shard = ALONE,
+    shard: Shard = ONE_PROCESS,
     progress: Callable[[Iterable[EpisodeTensors]], Iterable[EpisodeTensors]] | None = None,
-    answered: Callable[[Answer], None] | None = None,
+    answered: Callable[[EpisodeAnswer], None] | None = None,
 ) -> Tensor:
     """Areas of this process's share of the episodes; summed over processes they are the fold's.
 
@@ -114,16 +114,18 @@ def fold_areas(
     for batch in progress(loader) if progress else loader:
         asked = torch.as_tensor(batch["class_index"])
         pairs = torch.stack([text[rows[index]] for index in asked.tolist()])
-        prediction = answer(model, batch, pairs, config)
+        prediction = answer_queries(model, batch, pairs, config)
         mask = batch["mask"].to(model.device)
         areas.index_add_(0, asked.to(model.device), episode_areas(prediction, mask))
         if answered is not None:
             for number, one in zip(torch.as_tensor(batch["number"]), prediction, strict=True):
-                answered(Answer(int(number), one))
+                answered(EpisodeAnswer(int(number), one))
     return areas
 
 
-def answer(model: LSeg, batch: EpisodeTensors, text: Tensor, config: FewShotConfig) -> Tensor:
+def answer_queries(
+    model: LSeg, batch: EpisodeTensors, text: Tensor, config: FewShotConfig
+) -> Tensor:
     """What the network says about queries: (B, s, s) of 0 and 1.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lseg.evaluation.published import PUBLISHED, Published
+from lseg.evaluation.published import PUBLISHED, PublishedRow
 from lseg.evaluation.report import percent
 
 Figures = Mapping[str, Any]
@@ -28,7 +28,7 @@ def fewshot_table(benchmark: str, rows: Mapping[str, Sequence[Figures]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _published(line: Published, numbers: Sequence[int]) -> list[str]:
+def _published(line: PublishedRow, numbers: Sequence[int]) -> list[str]:
     def cell(figure: float | None, key: str) -> str:
         return percent(figure, 1) + ("†" if key in line.unverified else "")
 

@@ -28,7 +28,7 @@ from lseg.evaluation.fewshot import FoldData
 
 
 @dataclass(frozen=True)
-class Files:
+class BenchmarkFiles:
     """Where a benchmark lies on this machine.
 
     Attributes:
@@ -69,7 +69,7 @@ class TestProtocol:
             those with one picture are left out where there are supports.
     """
 
-    benchmark: Callable[[Files], Benchmark]
+    benchmark: Callable[[BenchmarkFiles], Benchmark]
     draw: EpisodeRule
     size: int = 480
     absent_count: bool = True
@@ -103,7 +103,7 @@ TEST_PROTOCOLS: dict[str, TestProtocol] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class EpisodeRequest:
     """Which episodes.
 
     Attributes:
@@ -123,8 +123,8 @@ class Asked:
 
 def open_folds(
     protocol: TestProtocol,
-    files: Files,
-    asked: Asked,
+    files: BenchmarkFiles,
+    asked: EpisodeRequest,
     labels: Callable[[MaskSource], list[str]],
 ) -> list[FoldData]:
     """The folds with their episodes.

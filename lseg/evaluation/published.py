@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Published(NamedTuple):
+class PublishedRow(NamedTuple):
     """A line of a paper's table, in percent.
 
     Attributes:
@@ -22,32 +22,32 @@ class Published(NamedTuple):
     unverified: frozenset[str] = frozenset()
 
 
-PUBLISHED: dict[str, tuple[Published, ...]] = {
+PUBLISHED: dict[str, tuple[PublishedRow, ...]] = {
     "pascal5i": (
-        Published(
+        PublishedRow(
             "LSeg ResNet-101", (52.8, 53.8, 44.4, 38.5), 47.4, 64.1, frozenset({"fb_iou"})
         ),
-        Published(
+        PublishedRow(
             "LSeg ViT-L/16", (61.3, 63.6, 43.1, 41.0), 52.3, 67.0, frozenset({"fold3", "miou"})
         ),
-        Published("SAZS ViT-L", (), 59.5),
+        PublishedRow("SAZS ViT-L", (), 59.5),
     ),
     "coco20i": (
-        Published(
+        PublishedRow(
             "LSeg ResNet-101", (22.1, 25.1, 24.9, 21.5), 23.4, 57.9, frozenset({"fb_iou"})
         ),
-        Published(
+        PublishedRow(
             "LSeg ViT-L/16",
             (28.1, 27.5, 30.0, 23.2),
             27.2,
             59.9,
             frozenset({"fold3", "miou", "fb_iou"}),
         ),
-        Published("SAZS ViT-L", (), 35.3),
+        PublishedRow("SAZS ViT-L", (), 35.3),
     ),
     "fss1000": (
-        Published("LSeg ResNet-101", (), 84.7),
-        Published("LSeg ViT-L/16", (), 87.8),
+        PublishedRow("LSeg ResNet-101", (), 84.7),
+        PublishedRow("LSeg ViT-L/16", (), 87.8),
     ),
 }  # fmt: skip
 """By benchmark. LSeg: Li et al., ICLR 2022. SAZS: Liu et al., 2023."""

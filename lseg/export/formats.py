@@ -14,10 +14,10 @@ from torch import Tensor
 import lseg
 from lseg.errors import LSegError
 from lseg.export.program import LABELS, LOGITS, PIXELS, export_program, smallest_side
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.models.lseg import LSeg
 
-Run = Callable[[Tensor, Tensor], Tensor]
+RunProgram = Callable[[Tensor, Tensor], Tensor]
 
 TOLERANCE = 1e-4
 """Largest absolute difference between the logits of the program and of the network."""
@@ -26,13 +26,13 @@ ONNX_LIMIT = 2**31
 """An ONNX file is a protobuf message, which cannot have more bytes."""
 
 
-class Format(Protocol):
+class ProgramFormat(Protocol):
     """A kind of program file."""
 
     def write(self, model: LSeg, path: Path, details: dict[str, str]) -> None:
         """Writes the image side of a model, with texts that describe it."""
 
-    def load(self, path: Path) -> Run:
+    def load(self, path: Path) -> RunProgram:
         """The program of a file, as a function of pixels and label vectors."""
 
 
@@ -40,7 +40,7 @@ class OnnxFile:
     """For any ONNX runtime; `details` become the model's metadata."""
 
     def write(self, model: LSeg, path: Path, details: dict[str, str]) -> None:
-        """See `Format`.
+        """See `ProgramFormat`.
 
         Raises:
             LSegError: If the packages of the extra `onnx` are missing, or the network is too large.
@@ -71,8 +71,8 @@ class OnnxFile:
         name_dimensions(exported.model)
         exported.save(path, external_data=False)
 
-    def load(self, path: Path) -> Run:
-        """See `Format`."""
+    def load(self, path: Path) -> RunProgram:
+        """See `ProgramFormat`."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -103,22 +103,22 @@ class TorchProgramFile:
     """
 
     def write(self, model: LSeg, path: Path, details: dict[str, str]) -> None:
-        """See `Format`."""
+        """See `ProgramFormat`."""
         text = json.dumps(details, indent=2, ensure_ascii=False)
         program = export_program(model)
         with warnings.catch_warnings(action="ignore"):  # what it stores is checked by running it
             torch.export.save(program, path, extra_files={"details.json": text})
 
-    def load(self, path: Path) -> Run:
-        """See `Format`."""
-        module: Run = torch.export.load(path).module(check_guards=False)
+    def load(self, path: Path) -> RunProgram:
+        """See `ProgramFormat`."""
+        module: RunProgram = torch.export.load(path).module(check_guards=False)
         return module
 
 
-FORMATS: dict[str, Format] = {".onnx": OnnxFile(), ".pt2": TorchProgramFile()}
+FORMATS: dict[str, ProgramFormat] = {".onnx": OnnxFile(), ".pt2": TorchProgramFile()}
 
 
-def format_of(path: Path) -> Format:
+def format_of(path: Path) -> ProgramFormat:
     """The format that a file name asks for.
 
     Raises:
@@ -146,8 +146,8 @@ def export(model: LSeg, path: str | os.PathLike[str]) -> float:
     path = Path(path)
     kind = format_of(path)
     model.eval()
-    with whole_file(path) as partial:
-        kind.write(model, partial, details(model))
+    with atomic_file(path) as partial:
+        kind.write(model, partial, describe_program(model))
         worst = largest_difference(model, kind.load(partial))
         if not worst <= TOLERANCE:
             raise LSegError(
@@ -157,7 +157,7 @@ def export(model: LSeg, path: str | os.PathLike[str]) -> float:
     return worst
 
 
-def details(model: LSeg) -> dict[str, str]:
+def describe_program(model: LSeg) -> dict[str, str]:
     """What a user of the program must know, as texts: JSON where it is more than a number."""
     config = model.config.to_dict()
     least = smallest_side(model)
@@ -176,10 +176,10 @@ def details(model: LSeg) -> dict[str, str]:
 
 
 @torch.inference_mode()
-def largest_difference(model: LSeg, run: Run) -> float:
+def largest_difference(model: LSeg, run: RunProgram) -> float:
     """Between a program and its network, absolute, over sizes and numbers of labels."""
     differences = []
-    for pixels, vectors in examples(model):
+    for pixels, vectors in example_inputs(model):
         found, wanted = run(pixels, vectors), model(pixels, vectors)
         if found.shape != wanted.shape:
             raise LSegError(f"the program gives {tuple(found.shape)}, not {tuple(wanted.shape)}")
@@ -187,7 +187,7 @@ def largest_difference(model: LSeg, run: Run) -> float:
     return float(torch.stack(differences).max())  # NaN, if any is
 
 
-def examples(model: LSeg) -> Iterator[tuple[Tensor, Tensor]]:
+def example_inputs(model: LSeg) -> Iterator[tuple[Tensor, Tensor]]:
     """Random inputs: the smallest, an odd, and a larger size, each with 2, 20 and 200 labels."""
     random = torch.Generator().manual_seed(0)
     least = smallest_side(model)

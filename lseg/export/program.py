@@ -10,12 +10,12 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
 from torch.nn import functional as F
 
-from lseg.models.embeddings import AffineMap, PixelEmbeddings, exact, merge
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, at_least_float32, merge_projections
 from lseg.models.lseg import LSeg
 from lseg.models.norms import doubled_norms
 from lseg.models.similarity import dot_products
 from lseg.models.trunk import SMALLEST_SIDE
-from lseg.models.upsample import double, upsample
+from lseg.models.upsample import double_size, upsample
 
 PIXELS, LABELS, LOGITS = "pixels", "label_vectors", "logits"
 """Names of the two inputs and of the output."""
@@ -40,7 +40,7 @@ class ImageSide(nn.Module):
         self.trunk = model.trunk.requires_grad_(False)
         self.block = model.spatial_block.requires_grad_(False)
         self.scale = model.config.logit_scale
-        projection = merge(model.trunk.project, model.project)
+        projection = merge_projections(model.trunk.project, model.project)
         short = PixelEmbeddings(torch.empty(0), projection)._short()
         for name, values in zip(("weight", "bias"), projection, strict=True):
             self.register_buffer(name, values.clone())
@@ -58,20 +58,22 @@ class ImageSide(nn.Module):
             (B, N, H, W).
         """
         height, width = pixels.shape[-2:]
-        padded = extend(extend(pixels, 2, self.trunk.multiple), 3, self.trunk.multiple)
+        padded = extend_to_multiple(
+            extend_to_multiple(pixels, 2, self.trunk.multiple), 3, self.trunk.multiple
+        )
         embeddings = PixelEmbeddings(
-            exact(self.trunk.refine(padded)), AffineMap(self.weight, self.bias)
+            at_least_float32(self.trunk.refine(padded)), AffineMap(self.weight, self.bias)
         )
         # A matrix product for each picture: a convolution would be tied to more than one label.
         text = self.scale * F.normalize(label_vectors, dim=-1).expand(pixels.shape[0], -1, -1)
         kernels = embeddings.kernels(text)
         short = F.conv2d(embeddings.features, self.short_weight[:, :, None, None], self.short_bias)
-        dots = double(dot_products(embeddings.features, kernels))
+        dots = double_size(dot_products(embeddings.features, kernels))
         logits = self.block(dots / doubled_norms(short))
         return upsample(logits, padded.shape[-2:])[..., :height, :width]
 
 
-def extend(pixels: Tensor, dim: int, multiple: int) -> Tensor:
+def extend_to_multiple(pixels: Tensor, dim: int, multiple: int) -> Tensor:
     """Repeats the last row or column until the length divides by `multiple`, without branches."""
     length = pixels.shape[dim]
     full = (length + multiple - 1) // multiple * multiple

@@ -14,7 +14,7 @@ from lseg.inference.views import InferenceConfig
 Size = tuple[int, int]
 
 
-class Sizes(NamedTuple):
+class PictureSizes(NamedTuple):
     """Heights and widths that belong to a picture.
 
     Attributes:
@@ -28,7 +28,7 @@ class Sizes(NamedTuple):
     output: Size
 
 
-class Padding(NamedTuple):
+class PaddedSizes(NamedTuple):
     """Heights and widths on the patch grid, before the padding is cut off.
 
     Attributes:
@@ -43,7 +43,7 @@ class Padding(NamedTuple):
 class Grid(Protocol):
     """Chooses height and width of the embeddings of a picture."""
 
-    def size(self, sizes: Sizes) -> Size:
+    def size(self, sizes: PictureSizes) -> Size:
         """Height and width."""
         ...
 
@@ -51,7 +51,7 @@ class Grid(Protocol):
 class NetworkGrid:
     """The network's own output, half of its input: nothing is resampled."""
 
-    def size(self, sizes: Sizes) -> Size:
+    def size(self, sizes: PictureSizes) -> Size:
         """See `Grid`."""
         return sizes.output
 
@@ -62,7 +62,7 @@ class NetworkGrid:
 class PictureGrid:
     """One embedding for every pixel of the picture."""
 
-    def size(self, sizes: Sizes) -> Size:
+    def size(self, sizes: PictureSizes) -> Size:
         """See `Grid`."""
         return sizes.picture
 
@@ -81,7 +81,7 @@ class StrideGrid:
         if self.stride < 1:
             raise ConfigError(f"stride is {self.stride}: give a number of pixels from 1 up")
 
-    def size(self, sizes: Sizes) -> Size:
+    def size(self, sizes: PictureSizes) -> Size:
         """See `Grid`."""
         height, width = sizes.network
         return math.ceil(height / self.stride), math.ceil(width / self.stride)
@@ -102,7 +102,7 @@ class FixedGrid:
         if min(self.height, self.width) < 1:
             raise ConfigError(f"output size {self}: give HEIGHTxWIDTH, such as 240x320")
 
-    def size(self, sizes: Sizes) -> Size:
+    def size(self, sizes: PictureSizes) -> Size:
         """See `Grid`."""
         return self.height, self.width
 

@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lseg.errors import ConfigError
-from lseg.inference.embed_config import EmbedConfig, Padding, Size, Sizes
+from lseg.inference.embed_config import EmbedConfig, PaddedSizes, PictureSizes, Size
 from lseg.inference.layout import as_chw, stored_shape
 from lseg.inference.pca import PCA
-from lseg.inference.views import InferenceConfig, resized, views
+from lseg.inference.views import InferenceConfig, resized_shape, views
 from lseg.inference.windows import Windows, window_starts
 from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
-from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, Undivided
-from lseg.models.strips import strips
+from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, Tile, UndividedMaps
+from lseg.models.strips import row_strips
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import row_span
 
@@ -27,7 +27,7 @@ STRIP_BYTES = 2**26
 """About how large the float32 embeddings of a strip are."""
 
 
-class EmbeddingMaps(Undivided):
+class EmbeddingMaps(UndividedMaps):
     """Embeddings at half resolution as maps, one a channel; see `lseg.models.maps.Maps`."""
 
     def __init__(self, embeddings: PixelEmbeddings, size: Size) -> None:
@@ -61,8 +61,8 @@ class EmbeddedPicture:
 
     maps: Maps
     config: EmbedConfig
-    sizes: Sizes
-    padding: Padding | None
+    sizes: PictureSizes
+    padding: PaddedSizes | None
     pca: PCA | None
 
     @property
@@ -74,7 +74,7 @@ class EmbeddedPicture:
     @torch.inference_mode()
     def strips(self) -> Iterator[tuple[int, Tensor]]:
         """First row and rows (C, r, W) float32, from top to bottom; of K channels after a PCA."""
-        for start, stop in strips(self.maps, STRIP_BYTES):
+        for start, stop in row_strips(self.maps, STRIP_BYTES):
             rows = self.maps.rows(start, stop).float()
             if self.config.normalize:
                 rows = F.normalize(rows, dim=1)
@@ -115,21 +115,21 @@ def embed_picture(
     height, width = image.shape[-2:]
     image = image.to(model.device, non_blocking=True)
     short = config.short_side(height, width, model.config.preprocessing.size)
-    network = resized(height, width, short)
-    sizes = Sizes((height, width), network, model.output_size(*network))
+    network = resized_shape(height, width, short)
+    sizes = PictureSizes((height, width), network, model.output_size(*network))
     size = config.grid.size(sizes)
     found: list[Maps] = []
     for view in views(image, short, InferenceConfig(0, config.scales, config.flip)):
         maps = embedding_maps(model, view.image, config.window, config.stride)
-        maps = Mirrored(maps) if view.mirrored else maps
-        found.append(maps if maps.size == size else Resized(maps, size))
+        maps = MirroredMaps(maps) if view.mirrored else maps
+        found.append(maps if maps.size == size else ResizedMaps(maps, size))
     bottom, right = (-length % model.trunk.multiple for length in network)
     padded = (network[0] + bottom, network[1] + right)
     return EmbeddedPicture(
-        found[0] if len(found) == 1 else Average(found),
+        found[0] if len(found) == 1 else AverageMaps(found),
         config,
         sizes,
-        Padding(padded, model.output_size(*padded)) if config.plain else None,
+        PaddedSizes(padded, model.output_size(*padded)) if config.plain else None,
         pca,
     )
 

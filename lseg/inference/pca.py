@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lseg.errors import ConfigError
-from lseg.files import read_safetensors, whole_file
+from lseg.files import atomic_file, read_safetensors
 from lseg.models.embeddings import AffineMap
 
 KIND = "lseg-pca"
@@ -60,7 +60,7 @@ class PCA:
         """Writes a `.safetensors` file, whole or not at all."""
         tensors = {name: getattr(self, name) for name in ("components", "mean", "variance")}
         metadata = {"kind": KIND, "total": json.dumps(self.total)}
-        with whole_file(path) as partial:
+        with atomic_file(path) as partial:
             partial.write_bytes(save(tensors, metadata))
 
     @classmethod

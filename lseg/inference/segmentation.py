@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from lseg.data.base.labels import display_names
-from lseg.files import whole_file, write_json
-from lseg.models.maps import Maps, Resized, whole
-from lseg.models.strips import strips, top_labels, top_strips
+from lseg.files import atomic_file, write_json
+from lseg.models.maps import Maps, ResizedMaps, all_logits
+from lseg.models.strips import row_strips, top_labels, top_strips
 from lseg.visualize.colours import label_colours, overlay
 from lseg.visualize.legend import with_legend
 
@@ -24,7 +24,7 @@ class Segmentation:
         """`logits` are (1, N, h, w), over the whole picture, at any resolution."""
         self.labels = labels
         self.image = image
-        self._logits = Resized(logits, (image.height, image.width))
+        self._logits = ResizedMaps(logits, (image.height, image.width))
 
     @cached_property
     def label_map(self) -> np.ndarray:
@@ -40,7 +40,7 @@ class Segmentation:
     def scores(self) -> np.ndarray:
         """(N, H, W) float32 softmax probabilities."""
         with torch.inference_mode():
-            return whole(self._logits)[0].softmax(0).cpu().numpy()
+            return all_logits(self._logits)[0].softmax(0).cpu().numpy()
 
     def top(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The `count` best labels of every pixel, best first.
@@ -56,7 +56,7 @@ class Segmentation:
     def probability(self, index: int) -> np.ndarray:
         """(H, W) float32 softmax probability of one label; memory for a strip of logits."""
         with torch.inference_mode():
-            rows = (self._logits.rows(*strip) for strip in strips(self._logits))
+            rows = (self._logits.rows(*strip) for strip in row_strips(self._logits))
             return torch.cat([part.softmax(1)[0, index] for part in rows]).cpu().numpy()
 
     def logits_at(self, x: int, y: int) -> np.ndarray:
@@ -111,9 +111,9 @@ class Segmentation:
         stem = Path(path)
         if stem.suffix.lower() in (".png", ".json"):
             stem = stem.with_suffix("")
-        with whole_file(f"{stem}.png") as partial:
+        with atomic_file(f"{stem}.png") as partial:
             Image.fromarray(self.label_map).save(partial)
-        with whole_file(f"{stem}.overlay.png") as partial:
+        with atomic_file(f"{stem}.overlay.png") as partial:
             self.overlay().save(partial)
         write_json(f"{stem}.json", self.to_json())
 

@@ -21,7 +21,7 @@ from lseg.inference.views import InferenceConfig, image_maps, resize_short_side
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
-from lseg.models.maps import Dense
+from lseg.models.maps import DenseMaps
 from lseg.models.similarity import PixelLogits
 from lseg.models.trunk import pad_to_multiple
 
@@ -29,7 +29,7 @@ ImageSource = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedPicture:
     """What `Segmenter` keeps of a picture.
 
     Attributes:
@@ -56,7 +56,7 @@ class Segmenter:
         self.model = model.eval()
         self.size = model.config.preprocessing.size if size is None else size
         InferenceConfig(self.size)  # refuses a negative one
-        self._encoded: Encoded | None = None
+        self._encoded: EncodedPicture | None = None
 
     @classmethod
     def from_pretrained(
@@ -74,7 +74,7 @@ class Segmenter:
         self._encoded = self.encode(image)
 
     @torch.inference_mode()
-    def encode(self, image: ImageSource) -> Encoded:
+    def encode(self, image: ImageSource) -> EncodedPicture:
         """Encodes a picture without keeping it; for callers with a cache of their own.
 
         Raises:
@@ -86,7 +86,7 @@ class Segmenter:
         padded, size = pad_to_multiple(pixels, self.model.trunk.multiple)
         embeddings = self.model.embed(padded)
         _ = embeddings.norms  # computed now and kept, so that labels need not wait for it
-        return Encoded(picture.image, embeddings, (padded.shape[-2], padded.shape[-1]), size)
+        return EncodedPicture(picture.image, embeddings, (padded.shape[-2], padded.shape[-1]), size)
 
     def segment(
         self, labels: Sequence[str] | str | Tensor, names: Sequence[str] | None = None
@@ -108,7 +108,7 @@ class Segmenter:
     @torch.inference_mode()
     def segment_encoded(
         self,
-        encoded: Encoded,
+        encoded: EncodedPicture,
         labels: Sequence[str] | str | Tensor,
         names: Sequence[str] | None = None,
     ) -> Segmentation:
@@ -236,4 +236,4 @@ class ClassSegmenter:
         picture = as_picture(image)
         pixels = picture.pixels.to(self.model.device, non_blocking=True)
         logits = self.model(self.model.normalize(resize_short_side(pixels, self.size)[None]))
-        return Segmentation(self.model.labels, picture.image, Dense(logits.float()))
+        return Segmentation(self.model.labels, picture.image, DenseMaps(logits.float()))

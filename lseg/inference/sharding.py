@@ -41,7 +41,7 @@ class Shard:
 
 
 @contextmanager
-def together(shard: Shard, needed: bool = True) -> Iterator[None]:
+def process_group(shard: Shard, needed: bool = True) -> Iterator[None]:
     """A process group (gloo) for the block, where there is more than one process.
 
     One that is not `needed` is left out where the processes have been given no place to meet
@@ -74,7 +74,7 @@ def wait_for_all() -> None:
         distributed.barrier()
 
 
-def add_up(values: Tensor) -> None:
+def sum_over_processes(values: Tensor) -> None:
     """Replaces a CPU tensor by its sum over the processes."""
     if distributed.is_initialized():
         distributed.all_reduce(values)
@@ -83,7 +83,7 @@ def add_up(values: Tensor) -> None:
 def sum_of_all(count: int) -> int:
     """A count added up over the processes of the group; every process must ask for it."""
     values = torch.tensor([count])
-    add_up(values)
+    sum_over_processes(values)
     return int(values)
 
 

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as TF
 from lseg.errors import ConfigError
 from lseg.inference.windows import Windows, window_starts
 from lseg.models.lseg import LSeg
-from lseg.models.maps import Average, Maps, Mirrored, Resized, Tile, whole
+from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, Tile, all_logits
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class InferenceConfig:
             raise ConfigError(f"window is {self.window}: it must be at least 32")
 
 
-WHOLE = InferenceConfig()
+WHOLE_PICTURE = InferenceConfig()
 MAX_ASPECT = 8  # a strip 1000 times as long as high would not fit into memory
 
 
@@ -62,11 +62,11 @@ def resize_short_side(image: Tensor, size: int) -> Tensor:
     network needs 32 pixels either way, a very narrow picture is stretched to that.
     """
     height, width = image.shape[-2:]
-    new = resized(height, width, size)
+    new = resized_shape(height, width, size)
     return image if new == (height, width) else TF.resize(image, list(new), antialias=True)
 
 
-def resized(height: int, width: int, size: int) -> tuple[int, int]:
+def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:
     """Height and width that `resize_short_side` makes of a picture."""
     short, long = min(height, width), max(height, width)
     factor = min(size / short, MAX_ASPECT * size / long) if size else 1.0
@@ -74,7 +74,9 @@ def resized(height: int, width: int, size: int) -> tuple[int, int]:
 
 
 @torch.inference_mode()
-def image_maps(model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE) -> Maps:
+def image_maps(
+    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE_PICTURE
+) -> Maps:
     """Logits of a picture at its own size, averaged over scales and flips; see `Maps`.
 
     The network runs now, or with windows when rows are asked for; logits are computed then.
@@ -99,15 +101,15 @@ def image_maps(model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig
             if config.window is None
             else sliding_maps(model, view.image[None], text, config.window, config.stride)
         )
-        found.append(Resized(Mirrored(maps) if view.mirrored else maps, (height, width)))
-    return found[0] if len(found) == 1 else Average(found)
+        found.append(ResizedMaps(MirroredMaps(maps) if view.mirrored else maps, (height, width)))
+    return found[0] if len(found) == 1 else AverageMaps(found)
 
 
 def image_logits(
-    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE
+    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE_PICTURE
 ) -> Tensor:
     """All logits of `image_maps`, (N, H, W) float32."""
-    return whole(image_maps(model, image, text, config))[0]
+    return all_logits(image_maps(model, image, text, config))[0]
 
 
 def sliding_maps(
@@ -151,7 +153,7 @@ class View(NamedTuple):
 def views(image: Tensor, short: int, config: InferenceConfig) -> Iterator[View]:
     """The picture (3, H, W) at each scale, its shorter side `short` at scale 1, and mirrored."""
     for scale in config.scales:
-        resized = resize_short_side(image, max(1, round(short * scale)))
-        yield View(resized, mirrored=False)
+        shown = resize_short_side(image, max(1, round(short * scale)))
+        yield View(shown, mirrored=False)
         if config.flip:
-            yield View(resized.flip(-1), mirrored=True)
+            yield View(shown.flip(-1), mirrored=True)

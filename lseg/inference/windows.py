@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from lseg.models.maps import Mosaic, Tile, Undivided
+from lseg.models.maps import Mosaic, Tile, UndividedMaps
 
 
 @dataclass
-class Windows(Undivided):
+class Windows(UndividedMaps):
     """Maps of overlapping windows, averaged where they overlap; see `lseg.models.maps.Maps`.
 
     A row of windows is shown to the network when rows that it covers are first asked for, and is

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from lseg.errors import ConfigError
 from lseg.models.padding import use_fixed_padding
 from lseg.models.std_conv import use_original_standardization
-from lseg.models.timm_names import unsupported
+from lseg.models.timm_names import unsupported_backbone
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class ConvBackbone(Backbone):
         layout = getattr(net, "output_fmt", Format.NCHW)
         halving = all(2 * fine == coarse for fine, coarse in pairwise(strides))
         if len(strides) != 4 or not halving or layout != Format.NCHW:
-            raise unsupported(name, f"gives {layout.value} maps at strides {strides}")
+            raise unsupported_backbone(name, f"gives {layout.value} maps at strides {strides}")
         self.levels = tuple(
             LevelInfo(width, stride, tokens=False)
             for width, stride in zip(widths, strides, strict=True)

@@ -20,7 +20,7 @@ from lseg.models.backbones import (
 from lseg.models.fusion import Fusion
 from lseg.models.reassemble import READOUTS, Reassemble, ReassembleStep, TakeMap
 from lseg.models.regularization import ACTIVATIONS, SpatialBlock
-from lseg.models.timm_names import create, timm_name
+from lseg.models.timm_names import create_timm_model, timm_name
 from lseg.models.trunk import Trunk
 
 
@@ -38,12 +38,12 @@ def build_backbone(config: TrunkConfig, **timm_options: Any) -> Backbone:
     if len(config.levels) != 4:
         raise ConfigError(f"levels are {config.levels}: a DPT takes four")
     with torch.device("meta"):  # costs nothing, and tells transformer from convolutional net
-        probe = create(name, config.backbone_options)
+        probe = create_timm_model(name, config.backbone_options)
     if not isinstance(probe, VisionTransformer):
-        net = create(name, options, features_only=True, out_indices=config.levels)
+        net = create_timm_model(name, options, features_only=True, out_indices=config.levels)
         return ConvBackbone(net, name)
     # Positions are resampled by us; timm must not do it a second time.
-    vit = create(name, {**options, "dynamic_img_size": False})
+    vit = create_timm_model(name, {**options, "dynamic_img_size": False})
     return HybridBackbone(vit, config.levels) if is_hybrid(vit) else ViTBackbone(vit, config.levels)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 ResultT = TypeVar("ResultT")
 
 
-class Derived(Generic[ResultT]):
+class DerivedWeights(Generic[ResultT]):
     """What `compute` makes of some weights, computed anew when one of them changes.
 
     It is no part of the state dict, and copies of a network start without it. A change is noticed

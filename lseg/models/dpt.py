@@ -10,7 +10,7 @@ from lseg.config import DepthConfig, SegmentationConfig
 from lseg.models.build import build_trunk
 from lseg.models.network import Network
 from lseg.models.trunk import pad_to_multiple
-from lseg.models.upsample import double, upsample
+from lseg.models.upsample import double_size, upsample
 
 
 class DPTDepth(Network):
@@ -39,7 +39,7 @@ class DPTDepth(Network):
             1 / (scale * inverse depth + shift), which is metres for DPT's KITTI and NYU networks.
         """
         padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
-        features = double(self.trunk(padded))
+        features = double_size(self.trunk(padded))
         features = upsample(self.narrow(features), padded.shape[-2:])
         inverse = self.depth(self.refine(features).relu()).relu()[:, 0, :height, :width]
         if not self.config.invert:
@@ -76,5 +76,5 @@ class DPTSegmentation(Network):
 
     def half_logits(self, padded: Tensor) -> Tensor:
         """Pixels on the patch grid (B, 3, H, W) to logits (B, K, H/2, W/2)."""
-        features = self.mix(double(self.trunk(padded)))
+        features = self.mix(double_size(self.trunk(padded)))
         return self.classify(self.dropout(torch.relu(self.norm(features))))

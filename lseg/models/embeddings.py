@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.models.norms import doubled_norms, squared_norms
-from lseg.models.upsample import double
+from lseg.models.upsample import double_size
 
 
 class AffineMap(NamedTuple):
@@ -41,16 +41,16 @@ class AffineMap(NamedTuple):
             return F.linear(pixels, self.weight, self.bias).permute(0, 3, 1, 2)
 
 
-def merge(first: nn.Conv2d, second: nn.Conv2d) -> AffineMap:
+def merge_projections(first: nn.Conv2d, second: nn.Conv2d) -> AffineMap:
     """Two 1x1 convolutions with biases, one after the other, as one map; follows their weights."""
     assert first.bias is not None and second.bias is not None
-    inner, outer = (exact(conv.weight[:, :, 0, 0]) for conv in (first, second))
+    inner, outer = (at_least_float32(conv.weight[:, :, 0, 0]) for conv in (first, second))
     with no_autocast(inner):
-        bias = outer @ exact(first.bias) + exact(second.bias)
+        bias = outer @ at_least_float32(first.bias) + at_least_float32(second.bias)
         return AffineMap(outer @ inner, bias)
 
 
-def exact(values: Tensor) -> Tensor:
+def at_least_float32(values: Tensor) -> Tensor:
     """At least float32: the head is cheap, and its norms and sums need the precision."""
     return values if values.dtype == torch.float64 else values.float()
 
@@ -74,7 +74,7 @@ class PixelEmbeddings:
 
     def dense(self) -> Tensor:
         """The embeddings themselves at half resolution, (B, C, 2h, 2w), before any division."""
-        return double(self.projection.of(self.features))
+        return double_size(self.projection.of(self.features))
 
     @cached_property
     def norms(self) -> Tensor:
@@ -92,7 +92,7 @@ class PixelEmbeddings:
 
         The weight is (N, F) or (B, N, F), the bias (N) or (B, N).
         """
-        text = exact(text)
+        text = at_least_float32(text)
         with no_autocast(text):
             return AffineMap(text @ self.projection.weight, text @ self.projection.bias)
 

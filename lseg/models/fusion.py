@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lseg.models.layout import add, pointwise
+from lseg.models.layout import add_in_place, pointwise
 from lseg.models.upsample import upsample
 
 
@@ -21,11 +21,11 @@ class ResidualConvUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, h, w) to the same shape."""
-        y = normed(self.conv1, self.norm1, x.relu())
-        return add(x, normed(self.conv2, self.norm2, y.relu_()))
+        y = convolve_and_normalize(self.conv1, self.norm1, x.relu())
+        return add_in_place(x, convolve_and_normalize(self.conv2, self.norm2, y.relu_()))
 
 
-def normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
+def convolve_and_normalize(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
     """`norm(conv(x))`; in eval mode batch norm is part of the kernel, which saves a pass over x."""
     if not isinstance(norm, nn.BatchNorm2d) or norm.training:
         return norm(conv(x))
@@ -61,7 +61,7 @@ class FusionBlock(nn.Module):
     def refine(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """As `forward`, without the projection."""
         if self.skip_unit is not None and skip is not None:
-            x = add(x, self.skip_unit(skip))
+            x = add_in_place(x, self.skip_unit(skip))
         return self.unit(x)
 
 

@@ -25,7 +25,7 @@ def pointwise(conv: nn.Conv2d, maps: Tensor) -> Tensor:
     return F.linear(pixels, conv.weight[:, :, 0, 0], conv.bias).permute(0, 3, 1, 2)
 
 
-def add(maps: Tensor, fresh: Tensor) -> Tensor:
+def add_in_place(maps: Tensor, fresh: Tensor) -> Tensor:
     """`maps + fresh`, in the memory of `fresh` where that may be had; nobody else may hold it."""
     in_place = fresh.dtype == torch.promote_types(maps.dtype, fresh.dtype)
     return fresh.add_(maps) if in_place else maps + fresh

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from lseg.models.embeddings import AffineMap, exact, no_autocast
+from lseg.models.embeddings import AffineMap, at_least_float32, no_autocast
 from lseg.models.similarity import PixelLogits, Strip
-from lseg.models.strips import groups, strips
+from lseg.models.strips import picture_groups, row_strips
 
 
 def strip_cross_entropy(
@@ -53,7 +53,7 @@ def mean_cross_entropy(
 ) -> Tensor:
     """As `strip_cross_entropy`, of logits (B, N, H, W) that exist."""
     total = F.cross_entropy(
-        exact(logits), mask, class_weights, ignore_index=ignore_index,
+        at_least_float32(logits), mask, class_weights, ignore_index=ignore_index,
         label_smoothing=label_smoothing, reduction="sum",
     )  # fmt: skip
     return total / _weight(mask, ignore_index, class_weights)
@@ -133,7 +133,7 @@ class _StripLoss(torch.autograd.Function):
         norms = logits.half.norms
         total = torch.zeros((), dtype=norms.dtype, device=norms.device)
         with torch.set_grad_enabled(any(needed)), no_autocast(norms):
-            for first, last in groups(logits):
+            for first, last in picture_groups(logits):
                 places = _pictures(sums, first, last)
                 part = logits.pictures(first, last), options.pictures(first, last)
                 total += _add_strips(*part, needed, places)
@@ -155,7 +155,7 @@ def _add_strips(
     """The loss of some pictures; adds its gradients to `sums`."""
     half = logits.half
     total = torch.zeros_like(half.norms[0, 0, 0, 0])
-    for start, stop in strips(logits):
+    for start, stop in row_strips(logits):
         span = logits.span(start, stop)
         strip = half.cut(span.first, span.last)
         leaves = [

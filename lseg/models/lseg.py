@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from lseg.config import LSegConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.models.build import build_spatial_block, build_trunk
-from lseg.models.embeddings import PixelEmbeddings, exact, merge
-from lseg.models.maps import whole
+from lseg.models.embeddings import PixelEmbeddings, at_least_float32, merge_projections
+from lseg.models.maps import all_logits
 from lseg.models.network import Network
 from lseg.models.similarity import Comparison, PixelLogits, coarse_logits, compare
 from lseg.models.trunk import pad_to_multiple
@@ -75,7 +75,7 @@ class LSeg(Network):
         Returns:
             (B, N, H, W) logits.
         """
-        return whole(self.logits(pixels, labels))
+        return all_logits(self.logits(pixels, labels))
 
     def logits(self, pixels: Tensor, labels: Labels) -> PixelLogits:
         """As `forward`, but logits are computed only where rows of them are asked for."""
@@ -122,7 +122,9 @@ class LSeg(Network):
         The decoder's last projection is merged with the one to C channels, and neither is run.
         """
         features = self.trunk.refine(padded)
-        return PixelEmbeddings(exact(features), merge(self.trunk.project, self.project))
+        return PixelEmbeddings(
+            at_least_float32(features), merge_projections(self.trunk.project, self.project)
+        )
 
     def compare(self, embeddings: PixelEmbeddings, labels: Labels) -> Comparison:
         """Pixel embeddings against labels: logits (B, N, H/2, W/2), computed when asked for."""

@@ -51,7 +51,7 @@ class Maps(Protocol):
         ...
 
 
-class Undivided:
+class UndividedMaps:
     """For maps of one picture that compute all labels together, because that is what costs."""
 
     def split(self, count: int) -> "Sequence[Self]":
@@ -65,7 +65,7 @@ class Undivided:
         return self
 
 
-class Dense:
+class DenseMaps:
     """Maps that are computed already: (B, N, H, W)."""
 
     def __init__(self, values: Tensor) -> None:
@@ -80,11 +80,11 @@ class Dense:
 
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
-        return [Dense(part) for part in self.values.split(count, dim=1)]
+        return [DenseMaps(part) for part in self.values.split(count, dim=1)]
 
     def pictures(self, first: int, last: int) -> Maps:
         """See `Maps`."""
-        return Dense(self.values[first:last])
+        return DenseMaps(self.values[first:last])
 
 
 class _Derived:
@@ -94,7 +94,7 @@ class _Derived:
         self.batch, self.labels, self.device = source.batch, source.labels, source.device
 
 
-class Resized(_Derived):
+class ResizedMaps(_Derived):
     """`upsample(source, size)`."""
 
     def rows(self, start: int, stop: int) -> Tensor:
@@ -104,14 +104,14 @@ class Resized(_Derived):
 
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
-        return [Resized(part, self.size) for part in self.source.split(count)]
+        return [ResizedMaps(part, self.size) for part in self.source.split(count)]
 
     def pictures(self, first: int, last: int) -> Maps:
         """See `Maps`."""
-        return Resized(self.source.pictures(first, last), self.size)
+        return ResizedMaps(self.source.pictures(first, last), self.size)
 
 
-class Mirrored(_Derived):
+class MirroredMaps(_Derived):
     """Maps with left and right exchanged."""
 
     def __init__(self, source: Maps) -> None:
@@ -123,14 +123,14 @@ class Mirrored(_Derived):
 
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
-        return [Mirrored(part) for part in self.source.split(count)]
+        return [MirroredMaps(part) for part in self.source.split(count)]
 
     def pictures(self, first: int, last: int) -> Maps:
         """See `Maps`."""
-        return Mirrored(self.source.pictures(first, last))
+        return MirroredMaps(self.source.pictures(first, last))
 
 
-class Average(_Derived):
+class AverageMaps(_Derived):
     """The mean of maps of one size."""
 
     def __init__(self, sources: Sequence[Maps]) -> None:
@@ -150,11 +150,11 @@ class Average(_Derived):
         parts = [source.split(count) for source in self.sources]
         if any(len(found) == 1 for found in parts):
             return [self]
-        return [Average(column) for column in zip(*parts, strict=True)]
+        return [AverageMaps(column) for column in zip(*parts, strict=True)]
 
     def pictures(self, first: int, last: int) -> Maps:
         """See `Maps`."""
-        return Average([source.pictures(first, last) for source in self.sources])
+        return AverageMaps([source.pictures(first, last) for source in self.sources])
 
 
 class Tile(NamedTuple):
@@ -214,6 +214,6 @@ class Mosaic:
         return Mosaic(tiles, self.size)
 
 
-def whole(maps: Maps) -> Tensor:
+def all_logits(maps: Maps) -> Tensor:
     """All logits, (B, N, H, W)."""
     return maps.rows(0, maps.size[0])

@@ -18,7 +18,7 @@ from lseg.store.card import model_card
 from lseg.store.checkpoint import read_checkpoint
 from lseg.store.folder import StoredNetwork, write_folder
 from lseg.store.hub import upload
-from lseg.store.tensors import load_weights, read_tensors, stored, widened
+from lseg.store.tensors import as_float32, load_weights, read_tensors, ready_to_store
 
 
 class Network(nn.Module):
@@ -90,7 +90,7 @@ class Network(nn.Module):
             raise CheckpointError(
                 f"the configuration of {source} cannot be built: {error}"
             ) from error
-        weights = {name: widened(tensor) for name, tensor in checkpoint.weights.items()}
+        weights = {name: as_float32(tensor) for name, tensor in checkpoint.weights.items()}
         load_weights(model, weights, source, assign=True)
         model.trunk.order_kernels()
         return model
@@ -116,7 +116,7 @@ class Network(nn.Module):
         return self.config
 
     def _write(self, folder: Path, config: NetworkConfig, dtype: torch.dtype | None) -> None:
-        weights = {name: stored(value, dtype) for name, value in self.state_dict().items()}
+        weights = {name: ready_to_store(value, dtype) for name, value in self.state_dict().items()}
         text = None if self.text_tower is None else read_tensors(self.text_tower)
         write_folder(folder, config, weights, text)
 

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from lseg.models.upsample import Axis, double_axis
 
 
-class Squares(NamedTuple):
+class SquaredNorms(NamedTuple):
     """Squared norms: of a map (B, 1, h, w), and of its differences across, down, and both."""
 
     own: Tensor
@@ -36,7 +36,11 @@ def doubled_norms(embeddings: Tensor) -> Tensor:
     Returns:
         (B, 1, 2h, 2w), at least 1e-12. (Can be differentiated once, not twice.)
     """
-    maps = _Squares.apply(embeddings) if embeddings.requires_grad else squares(embeddings)
+    maps = (
+        _Squares.apply(embeddings)
+        if embeddings.requires_grad
+        else squared_difference_norms(embeddings)
+    )
     own, across, down, both = maps
     height, width = embeddings.shape[-2:]
     rows, columns = double_axis(height, embeddings), double_axis(width, embeddings)
@@ -50,20 +54,20 @@ def squared_norms(maps: Tensor) -> Tensor:
     return torch.linalg.vector_norm(maps, dim=1, keepdim=True).square()
 
 
-def squares(embeddings: Tensor) -> Squares:
+def squared_difference_norms(embeddings: Tensor) -> SquaredNorms:
     """Those of embeddings (B, C, h, w)."""
     down = embeddings.diff(dim=2)
     maps = (embeddings, embeddings.diff(dim=3), down, down.diff(dim=3))
-    return Squares(*(squared_norms(each) for each in maps))
+    return SquaredNorms(*(squared_norms(each) for each in maps))
 
 
 class _Squares(torch.autograd.Function):
-    """`squares`, with a gradient that keeps no differences and takes them in place."""
+    """`squared_difference_norms`, whose gradient keeps no differences and takes them in place."""
 
     @staticmethod
-    def forward(ctx: Any, embeddings: Tensor) -> Squares:
+    def forward(ctx: Any, embeddings: Tensor) -> SquaredNorms:
         ctx.save_for_backward(embeddings)
-        return squares(embeddings)
+        return squared_difference_norms(embeddings)
 
     @staticmethod
     @once_differentiable

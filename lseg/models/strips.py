@@ -35,13 +35,13 @@ def budget_of(maps: Maps) -> Budget:
     return CPU_BUDGET if maps.device.type == "cpu" else GPU_BUDGET
 
 
-def groups(maps: Maps) -> Iterator[tuple[int, int]]:
+def picture_groups(maps: Maps) -> Iterator[tuple[int, int]]:
     """Pictures [first, last) after pictures [first, last) whose logits are within the budget."""
     height, width = maps.size
     yield from _ranges(maps.batch, budget_of(maps).bytes, 4 * maps.labels * height * width)
 
 
-def strips(maps: Maps, budget: int | None = None) -> Iterator[tuple[int, int]]:
+def row_strips(maps: Maps, budget: int | None = None) -> Iterator[tuple[int, int]]:
     """Rows [start, stop) after rows [start, stop) whose logits take about `budget` bytes."""
     height, width = maps.size
     budget = budget_of(maps).bytes if budget is None else budget
@@ -74,7 +74,7 @@ def top_labels(maps: Maps, count: int) -> TopLabels:
     """The `count` best labels of every pixel (all, if there are fewer), strip by strip."""
     found = [
         _joined(top_strips(maps.pictures(first, last), count), dim=2)
-        for first, last in groups(maps)
+        for first, last in picture_groups(maps)
     ]
     return _joined(found, dim=0)
 
@@ -86,7 +86,7 @@ def _joined(parts: Iterable[TopLabels], dim: int) -> TopLabels:
 def top_strips(maps: Maps, count: int) -> Iterator[TopLabels]:
     """`top_labels`, strip after strip from the top, for those who keep them in another form."""
     parts = maps.split(budget_of(maps).labels_of(maps))
-    for strip in strips(parts[0]):
+    for strip in row_strips(parts[0]):
         yield _top_of_strip(parts, strip, count)
 
 

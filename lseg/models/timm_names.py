@@ -54,7 +54,7 @@ def timm_name(name: str) -> str:
     return plain
 
 
-def create(name: str, options: dict[str, Any], **more: Any) -> nn.Module:
+def create_timm_model(name: str, options: dict[str, Any], **more: Any) -> nn.Module:
     """A model of timm by its own name.
 
     Raises:
@@ -73,7 +73,7 @@ def create(name: str, options: dict[str, Any], **more: Any) -> nn.Module:
         ) from error
 
 
-def unsupported(name: str, fault: str) -> ConfigError:
+def unsupported_backbone(name: str, fault: str) -> ConfigError:
     """The error for a model that timm has and that can be no backbone.
 
     Args:

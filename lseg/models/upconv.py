@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lseg.models.derived import Derived, can_derive, product_dtype
+from lseg.models.derived import DerivedWeights, can_derive, product_dtype
 from lseg.models.layout import side_by_side
 
 PLACES = (slice(0, 1), slice(1, -1), slice(-1, None))
@@ -40,7 +40,7 @@ class UpsampledConvolution:
     """`conv(up(x))`; as one convolution where nothing is differentiated."""
 
     def __init__(self) -> None:
-        self._merged = Derived(merge_kernels)
+        self._merged = DerivedWeights(merge_kernels)
 
     def __call__(self, x: Tensor, up: nn.ConvTranspose2d, conv: nn.Conv2d) -> Tensor:
         """(B, C, h, w) to (B, F, s h, s w).

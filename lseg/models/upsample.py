@@ -23,7 +23,7 @@ def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(maps, size=list(size), mode="bilinear", align_corners=True)
 
 
-def double(maps: Tensor) -> Tensor:
+def double_size(maps: Tensor) -> Tensor:
     """`upsample` to twice the height and width."""
     return upsample(maps, (2 * maps.shape[-2], 2 * maps.shape[-1]))
 
@@ -53,7 +53,7 @@ class Axis(NamedTuple):
 
 
 def double_axis(length: int, like: Tensor) -> Axis:
-    """Of `double`, for an axis of `length` source pixels; with the dtype and device of `like`."""
+    """Of `double_size`, for an axis of `length` source pixels; dtype and device as of `like`."""
     return _axis(length, 2 * length, 0, 2 * length, like)
 
 

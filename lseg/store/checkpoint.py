@@ -9,7 +9,7 @@ from lseg.store.folder import ACCEPTED, StoredNetwork, read_folder
 from lseg.store.foreign_kinds import describe_file, describe_folder
 from lseg.store.hub import Repository
 from lseg.store.lightning import read_lightning
-from lseg.store.location import hub_id, nearest
+from lseg.store.location import hub_id, nearest_names
 
 EMBEDDED = {"tiny": ASSETS / "tiny_lseg"}
 
@@ -39,7 +39,8 @@ def read_checkpoint(source: str | os.PathLike[str], revision: str | None = None)
     if of_hub is not None:
         return _of_hub(Repository(of_hub, revision))
     raise CheckpointError(
-        f"{source}: no such file or folder{nearest(path, EMBEDDED)}; a checkpoint is {ACCEPTED}"
+        f"{source}: no such file or folder{nearest_names(path, EMBEDDED)}; "
+        f"a checkpoint is {ACCEPTED}"
     )
 
 

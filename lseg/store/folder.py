@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lseg.config import LSegConfig, NetworkConfig, TextConfig
 from lseg.errors import CheckpointError, ConfigError
-from lseg.files import whole_file, write_json
+from lseg.files import atomic_file, write_json
 from lseg.store.tensors import read_tensors
 from lseg.text.location import located
 
@@ -89,18 +89,18 @@ def write_folder(
     values = {"architecture": config.architecture, **config.to_dict()}
     metadata = {"format": "pt"}
     with ExitStack() as files:
-        write_json(files.enter_context(whole_file(folder / CONFIG_FILE)), values)
-        save_file(weights, files.enter_context(whole_file(folder / WEIGHTS_FILE)), metadata)
+        write_json(files.enter_context(atomic_file(folder / CONFIG_FILE)), values)
+        save_file(weights, files.enter_context(atomic_file(folder / WEIGHTS_FILE)), metadata)
         if text is not None:
-            save_file(text, files.enter_context(whole_file(folder / TEXT_FILE)), metadata)
+            save_file(text, files.enter_context(atomic_file(folder / TEXT_FILE)), metadata)
 
 
 def write_text_folder(folder: Path, config: TextConfig, weights: dict[str, Tensor]) -> None:
     """A folder with a text tower alone, which `read_text_config` reads; as `write_folder`."""
     values = {"architecture": TEXT_ARCHITECTURE, "model": config.model}
     with ExitStack() as files:
-        write_json(files.enter_context(whole_file(folder / CONFIG_FILE)), values)
-        save_file(weights, files.enter_context(whole_file(folder / TEXT_FILE)), {"format": "pt"})
+        write_json(files.enter_context(atomic_file(folder / CONFIG_FILE)), values)
+        save_file(weights, files.enter_context(atomic_file(folder / TEXT_FILE)), {"format": "pt"})
 
 
 def read_text_config(folder: Path) -> TextConfig:

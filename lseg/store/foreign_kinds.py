@@ -66,20 +66,20 @@ def describe_file(path: Path) -> str | None:
     except CheckpointError as error:
         return str(error) if "TorchScript" in str(error) else None
     if is_official_lseg(weights):
-        return f"{path} is an LSeg checkpoint of isl-org/lang-seg: convert it by `{command(path)}`"
+        return f"{path} is an LSeg of isl-org/lang-seg: convert it by `{convert_command(path)}`"
     if is_official_dpt(weights):
-        return f"{path} is a DPT checkpoint of isl-org/DPT: convert it by `{command(path)}`"
+        return f"{path} is a DPT of isl-org/DPT: convert it by `{convert_command(path)}`"
     if is_clip(weights):
         return (
             f"{path} holds the weights of a CLIP, which is no segmentation network: "
-            f"`{command(path)}` makes a text encoder of it, for --text-table"
+            f"`{convert_command(path)}` makes a text encoder of it, for --text-table"
         )
     if set(weights) == {"embeddings"}:
         return f"{path} is a table of label vectors: give it as --text-table"
     if any(key.startswith(("dpt.", "neck.")) for key in weights):
         return (
             f"{path} holds the weights of a Hugging Face DPT: convert its folder, which has a "
-            f"config.json, by `{command(path.parent)}`"
+            f"config.json, by `{convert_command(path.parent)}`"
         )
     if any(key.startswith(NATIVE) for key in weights) and path.suffix == ".safetensors":
         return f"{path} holds weights alone: give its folder, {path.parent}, with the config.json"
@@ -98,12 +98,12 @@ def describe_folder(folder: Path, called: str | None = None) -> str | None:
         weights = next((name / file for file in names if (folder / file).is_file()), name)
         return (
             f"{name} is a CLIP of open_clip, which is no segmentation network: "
-            f"`{command(weights)}` makes a text encoder of it, for --text-table"
+            f"`{convert_command(weights)}` makes a text encoder of it, for --text-table"
         )
     options = _options(folder / "config.json")
     kind = options.get("model_type")
     if kind == "dpt":
-        return f"{name} is a DPT of Hugging Face's transformers: convert it by `{command(name)}`"
+        return f"{name} is a DPT of Hugging Face: convert it by `{convert_command(name)}`"
     if kind is not None:
         return (
             f"{name} is a transformers model of type {kind!r}, which is not supported: of those "
@@ -114,7 +114,7 @@ def describe_folder(folder: Path, called: str | None = None) -> str | None:
     return None
 
 
-def command(source: Path) -> str:
+def convert_command(source: Path) -> str:
     """The command that converts a checkpoint."""
     return shlex.join(["lseg", "convert", str(source), f"{source.stem or source.name}-lseg"])
 

@@ -56,8 +56,8 @@ class Repository:
 
     @cached_property
     def answers(self) -> bool:
-        """Whether the Hub answers; see `answers`."""
-        return answers(self.hub_id)
+        """Whether the Hub answers; see `hub_answers`."""
+        return hub_answers(self.hub_id)
 
 
 def upload(folder: str, hub_id: str, private: bool, revision: str | None) -> str:
@@ -78,7 +78,7 @@ def upload(folder: str, hub_id: str, private: bool, revision: str | None) -> str
     from huggingface_hub import HfApi
 
     def commit() -> str:
-        if not answers(hub_id):
+        if not hub_answers(hub_id):
             raise CheckpointError(
                 f"{hub_id} on the Hugging Face Hub: it cannot be reached, or HF_HUB_OFFLINE is set"
             )
@@ -95,7 +95,7 @@ def upload(folder: str, hub_id: str, private: bool, revision: str | None) -> str
     return _explained(hub_id, commit)
 
 
-def answers(hub_id: str) -> bool:
+def hub_answers(hub_id: str) -> bool:
     """Whether the Hub says anything when asked about a repository, were it that there is none.
 
     Its client asks without a time limit, so that a silent network would hold it for ever.
@@ -124,11 +124,11 @@ def _explained(hub_id: str, request: Callable[[], ReplyT]) -> ReplyT:
     except CheckpointError:
         raise
     except Exception as error:  # the client's own, the network's, the disk's
-        reason = reason_of(error)
+        reason = hub_error_reason(error)
         raise CheckpointError(f"{hub_id} on the Hugging Face Hub: {reason}") from error
 
 
-def reason_of(error: Exception) -> str:
+def hub_error_reason(error: Exception) -> str:
     """What an error of the Hub's client means, in one line."""
     from huggingface_hub import errors
 

@@ -8,7 +8,7 @@ import torch
 
 from lseg.config import LSegConfig
 from lseg.errors import CheckpointError
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.store.folder import ACCEPTED, StoredNetwork
 
 NETWORK_PREFIX = "net."
@@ -43,7 +43,7 @@ def write_training(checkpoint: dict[str, Any], path: Path) -> None:
         CheckpointError: If it cannot be written, as on a full disk.
     """
     try:
-        with whole_file(path) as partial:
+        with atomic_file(path) as partial:
             torch.save(checkpoint, partial)
     except (OSError, RuntimeError) as error:  # torch has no class for a full disk
         reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]

@@ -24,7 +24,7 @@ def hub_id(source: str) -> str | None:
     return None if local else source
 
 
-def nearest(path: Path, names: Iterable[str] = ()) -> str:
+def nearest_names(path: Path, names: Iterable[str] = ()) -> str:
     """What is there instead of a path that is not, as the end of a sentence; may be empty.
 
     Args:

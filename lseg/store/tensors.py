@@ -79,12 +79,12 @@ def with_counters(
     return {**{name: zeros[name] for name in counters if name not in weights}, **weights}
 
 
-def widened(tensor: Tensor) -> Tensor:
+def as_float32(tensor: Tensor) -> Tensor:
     """Floating-point numbers as float32, everything else as it is."""
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+def ready_to_store(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     """The tensor as it is written: on the CPU, contiguous, its floats of type `dtype` if given."""
     changed = tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
     return changed.detach().cpu().contiguous()

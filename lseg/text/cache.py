@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lseg.errors import LSegError
-from lseg.files import whole_file
+from lseg.files import atomic_file
 from lseg.paths import cache_dir
 
 
@@ -39,7 +39,7 @@ class TextCache:
         """Keeps vectors (C,) for later."""
         with suppress(OSError, SafetensorError, LSegError):  # the last for a name too long
             for prompt, vector in vectors.items():
-                with whole_file(self._file(prompt)) as partial:
+                with atomic_file(self._file(prompt)) as partial:
                     save_file({"vector": vector.contiguous()}, partial, {"prompt": prompt})
 
     def _file(self, prompt: str) -> Path:

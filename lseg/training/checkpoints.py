@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.trainer.states import TrainerFn
 
 from lseg.errors import CheckpointError
-from lseg.files import clear_partials
+from lseg.files import clear_partial_files
 from lseg.store.lightning import read_training, write_training
 
 AUTO = "auto"
@@ -73,7 +73,7 @@ class LastCheckpoint(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes where training begins, and clears away what a killed run was writing."""
         if trainer.is_global_zero:
-            clear_partials(self.path.parent, {*_NAMED})
+            clear_partial_files(self.path.parent, {*_NAMED})
         self.written, self.step = monotonic(), trainer.global_step
 
     def on_train_batch_end(

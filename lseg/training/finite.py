@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lseg.errors import TrainingError
-from lseg.files import whole_file
+from lseg.files import atomic_file
 
 BATCH_FILE = "nonfinite_batch.safetensors"
 
@@ -34,7 +34,7 @@ class FiniteLoss(Callback):
         if torch.isfinite(loss):
             return
         path = Path(trainer.default_root_dir) / BATCH_FILE
-        with whole_file(path) as partial:
+        with atomic_file(path) as partial:
             save_file({name: part.cpu().contiguous() for name, part in batch.items()}, partial)
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         raise TrainingError(

@@ -6,7 +6,7 @@ from typing import Any
 from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.evaluation.report import print_table, versions
 from lseg.evaluation.semantic import scores_to_json
-from lseg.files import whole_file, write_json
+from lseg.files import atomic_file, write_json
 from lseg.training.module import LSegModule
 from lseg.training.pictures import ValidationPictures, stack
 
@@ -70,7 +70,7 @@ class Result:
         ]
         rows = [row for callback in pictures for group in callback.rows.values() for row in group]
         if rows:
-            with whole_file(self.root / "predictions.png") as partial:
+            with atomic_file(self.root / "predictions.png") as partial:
                 stack(rows).save(partial)
         if self.sets:
             print_table(

@@ -19,7 +19,7 @@ from lseg.demo.limits import Limits
 from lseg.demo.service import Service
 from lseg.errors import LabelError
 from lseg.evaluation.fewshot import FewShotConfig, fold_areas
-from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds
+from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles, EpisodeRequest, open_folds
 from lseg.inference.segmenter import Segmenter
 from lseg.text.encoder import OpenClipText
 from lseg.training.module import LSegModule
@@ -97,8 +97,8 @@ def test_demo(tiny, pictures):
 
 def folds(root, labels):
     protocol = TEST_PROTOCOLS["pairs"]
-    asked = Asked((0,), episodes=4, size=64)
-    return open_folds(protocol, Files(str(root)), asked, lambda source: labels)[0]
+    asked = EpisodeRequest((0,), episodes=4, size=64)
+    return open_folds(protocol, BenchmarkFiles(str(root)), asked, lambda source: labels)[0]
 
 
 def test_fewshot_refuses_a_class_that_is_the_background(data, tiny):

@@ -19,7 +19,7 @@ from lseg.data.fewshot.benchmarks import PairsBenchmark
 from lseg.data.fewshot.zeroshot import ZeroShotDataModule
 from lseg.data.sets.pairs import PairsDataModule
 from lseg.demo.limits import Limits
-from lseg.demo.questions import decode
+from lseg.demo.questions import decode_upload
 
 CLASSES = ("sky", "road", "tree")
 TAGS = range(1, 9)
@@ -210,7 +210,7 @@ def test_pictures_are_shown_as_displayed_or_stay_as_stored(run, checkpoint, tmp_
     found, told = results("tagged", "--orientation", "stored")
     assert told["orientation"] == "stored"
     assert all(map(np.array_equal, found, results("untagged")[0]))
-    demo = decode((folders["tagged"] / "a.png").read_bytes(), Limits())
+    demo = decode_upload((folders["tagged"] / "a.png").read_bytes(), Limits())
     assert np.array_equal(demo, image)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import lseg
 from lseg.errors import CheckpointError, ImageError, LSegError
-from lseg.files import clear_partials, whole_file
+from lseg.files import atomic_file, clear_partial_files
 from lseg.inference.segmenter import Segmenter
 
 LONG = "n" * 300
@@ -84,15 +84,15 @@ def test_a_name_that_is_too_long_with_its_ending_is_told(run, tmp_path):
 
 def test_what_a_killed_run_left_of_a_long_name_is_cleared(tmp_path):
     stem = "s" * 240
-    with pytest.raises(KeyError), whole_file(tmp_path / f"{stem}.npy") as partial:
+    with pytest.raises(KeyError), atomic_file(tmp_path / f"{stem}.npy") as partial:
         kept = partial.with_name(partial.name)
         kept.write_text("part")
         os.link(kept, tmp_path / "kept")
         raise KeyError
     (tmp_path / "kept").rename(kept)  # as if the process had been killed
-    clear_partials(tmp_path, {"another"})
+    clear_partial_files(tmp_path, {"another"})
     assert kept.exists()
-    clear_partials(tmp_path, {stem})
+    clear_partial_files(tmp_path, {stem})
     assert not kept.exists()
 
 

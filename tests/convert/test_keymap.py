@@ -5,7 +5,7 @@ import torch
 from official import DPT, FILE, LSEG, blank, recognised, refusal
 
 from lseg.config import DepthConfig
-from lseg.convert.keymap import Conversion, Rule, Source, rename, take
+from lseg.convert.keymap import Conversion, Rule, Source, rename_keys, take_renamed
 
 
 def test_the_first_matching_rule_decides():
@@ -14,15 +14,15 @@ def test_the_first_matching_rule_decides():
         Rule(r"a\..+", None, "not wanted"),
         Rule(r"c(\d)\.(\w+)", r"d.\1.\2"),
     ]
-    renaming = rename(["a.x", "a.x.y", "c3.w"], rules, FILE)
+    renaming = rename_keys(["a.x", "a.x.y", "c3.w"], rules, FILE)
     assert renaming.kept == {"a.x": "b.x", "c3.w": "d.3.w"}
     assert renaming.dropped == {"a.x.y": "not wanted"}
-    assert "'net.xa.x'" in refusal(rename, ["a.x", "xa.x"], rules, FILE)
+    assert "'net.xa.x'" in refusal(rename_keys, ["a.x", "xa.x"], rules, FILE)
 
 
 def test_tensors_move_to_their_new_names():
     weights = {"a": torch.zeros(1), "b": torch.ones(1)}
-    assert take(weights, {"a": "c"}) == {"c": torch.zeros(1)}
+    assert take_renamed(weights, {"a": "c"}) == {"c": torch.zeros(1)}
     assert list(weights) == ["b"]
 
 
@@ -42,12 +42,12 @@ def test_the_key_of_the_checkpoint_is_found_again():
 def test_every_kept_key_is_found_again(name):
     keys = list(blank(name))
     conversion = recognised(blank(name))
-    renaming = rename(keys, conversion.rules, FILE)
+    renaming = rename_keys(keys, conversion.rules, FILE)
     assert len(renaming.kept) > 200
     for old, new in renaming.kept.items():
         assert conversion.original(new) == old
 
 
 def test_a_key_is_told_with_the_prefix_that_was_taken_off():
-    message = refusal(rename, ["a"], [], Source("the file", "net."))
+    message = refusal(rename_keys, ["a"], [], Source("the file", "net."))
     assert message == "the file has an unknown weight: 'net.a'"

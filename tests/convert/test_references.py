@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from lseg.checkpoints.architectures import build_network
 from lseg.convert.keymap import Source
 from lseg.convert.official import SpatialBlockOptions, convert_dpt, convert_lseg
-from lseg.models.maps import whole
-from lseg.models.upsample import double, upsample
+from lseg.models.maps import all_logits
+from lseg.models.upsample import double_size, upsample
 from lseg.store.tensors import load_weights
 from lseg.text.tower import build_text_tower
 
@@ -71,7 +71,7 @@ class Case:
             pixels = image(*size, seed=1, batch=2 if self.zero_shot else 1)
             stages = plain.stages(trunk, pixels)
             hook = trunk.fusion.register_forward_hook(
-                lambda m, i, out: stages.update(path_1=double(trunk.project(out)))
+                lambda m, i, out: stages.update(path_1=double_size(trunk.project(out)))
             )
             if self.name.startswith("lseg"):
                 stages["embeddings"] = self.model.embed(pixels)
@@ -153,7 +153,7 @@ def test_outputs(case, size):
     if case.name.startswith("lseg"):
         for labels, text in label_sets(case).items():
             half = case.model.compare(stages["embeddings"], text)
-            logits = upsample(whole(half), size)
+            logits = upsample(all_logits(half), size)
             assert difference(logits[:, :, ::8, ::8], stored[f"{name}_{labels}"]) < limit
             assert_same_labels(logits, stored, f"{name}_{labels}")
     elif "ade20k" in case.name:

@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 import lseg
 from lseg.data.sets.shapes import CLASSES, draw
 from lseg.demo.limits import Limits
-from lseg.demo.server import running
+from lseg.demo.server import running_server
 from lseg.demo.service import Service
 
 ABOUT = "The embedded model <b>knows</b> shapes."
@@ -28,7 +28,7 @@ def service(model, cache_folder):
 
 @pytest.fixture(scope="session")
 def url(service):
-    with running(service, ABOUT) as url:
+    with running_server(service, ABOUT) as url:
         yield url
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lseg.demo.limits import Limits
-from lseg.demo.questions import decode, read_labels, read_upload
+from lseg.demo.questions import decode_upload, read_labels, read_upload
 from lseg.errors import ConfigError, ImageError, LabelError
 
 LIMITS = Limits(upload_bytes=1000, pixels=10_000, labels=3, characters=20)
@@ -96,7 +96,7 @@ def test_pictures_are_decoded_upright(kind):
         picture.save(file, kind, exif=exif)
     else:
         picture.save(file, kind)
-    found = decode(file.getvalue(), LIMITS)
+    found = decode_upload(file.getvalue(), LIMITS)
     assert found.mode == "RGB"
     assert found.size == ((10, 20) if kind in ("JPEG", "PNG", "WEBP") else (20, 10))
     assert np.abs(np.asarray(found).astype(int) - (200, 30, 30)).max() < 30
@@ -116,7 +116,7 @@ def test_pictures_are_decoded_upright(kind):
 )
 def test_pictures_that_cannot_be_used(data, words):
     with pytest.raises(ImageError, match=words):
-        decode(data, LIMITS)
+        decode_upload(data, LIMITS)
 
 
 def test_limits_are_positive():

@@ -13,7 +13,7 @@ from PIL import Image
 from lseg.data.fewshot.episode_data import EpisodeData
 from lseg.evaluation.areas import episode_areas, scores_from_areas
 from lseg.evaluation.fewshot import FewShotConfig, Shard, fold_areas, fold_scores, scores_to_json
-from lseg.evaluation.protocols import TEST_PROTOCOLS, Asked, Files, open_folds
+from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles, EpisodeRequest, open_folds
 
 SIZE = 64
 LABELS = ["sky", "road", "tree", "car"]
@@ -48,8 +48,8 @@ def open_tree(tmp_path):
         build(tmp_path)
         (fold,) = open_folds(
             TEST_PROTOCOLS[name],
-            Files(str(tmp_path), str(tmp_path / "splits")),
-            Asked((number,), size=SIZE, **asked),
+            BenchmarkFiles(str(tmp_path), str(tmp_path / "splits")),
+            EpisodeRequest((number,), size=SIZE, **asked),
             lambda source: [LABELS[index % 4] for index in range(len(source.classes))],
         )
         return fold, tmp_path / images, mask
@@ -184,8 +184,8 @@ def test_figures_are_means_over_folds_in_percent(open_tree):
 
 def test_classes_without_a_picture_count_unless_the_folder_is_ones_own(tmp_path):
     coco_tree(tmp_path)
-    asked = Asked((2,), size=SIZE)
-    files = Files(str(tmp_path), str(tmp_path / "splits"))
+    asked = EpisodeRequest((2,), size=SIZE)
+    files = BenchmarkFiles(str(tmp_path), str(tmp_path / "splits"))
     labels = lambda source: list(source.classes)  # noqa: E731
     (fold,) = open_folds(TEST_PROTOCOLS["coco20i"], files, asked, labels)
     assert len(fold.classes) == 20

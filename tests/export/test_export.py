@@ -10,7 +10,7 @@ import torch
 from lseg.cli import main
 from lseg.config import DepthConfig
 from lseg.errors import LSegError
-from lseg.export.formats import FORMATS, OnnxFile, details, export, largest_difference
+from lseg.export.formats import FORMATS, OnnxFile, describe_program, export, largest_difference
 from lseg.export.program import smallest_side
 from lseg.models.dpt import DPTDepth
 from lseg.models.lseg import LSeg
@@ -67,7 +67,7 @@ def test_a_torch_program_gives_the_networks_logits(tiny_vit_config, folder):
     assert export(model, path) < 1e-4
     texts = {"details.json": ""}
     program = torch.export.load(path, extra_files=texts).module(check_guards=False)
-    assert json.loads(texts["details.json"]) == details(model)
+    assert json.loads(texts["details.json"]) == describe_program(model)
     pixels, vectors = torch.randn(1, 3, 64, 64), torch.randn(5, 24)  # the grid of the weights
     with torch.no_grad():
         assert (program(pixels, vectors) - model(pixels, vectors)).abs().max() < 1e-4

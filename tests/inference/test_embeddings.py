@@ -10,7 +10,7 @@ from lseg.inference.embed_config import (
     FixedGrid,
     NetworkGrid,
     PictureGrid,
-    Sizes,
+    PictureSizes,
     StrideGrid,
     parse_grid,
 )
@@ -116,7 +116,7 @@ def test_layouts_hold_the_same_numbers(model):
 
 
 def test_grids_choose_the_size():
-    sizes = Sizes(picture=(300, 401), network=(64, 86), output=(32, 43))
+    sizes = PictureSizes(picture=(300, 401), network=(64, 86), output=(32, 43))
     assert NetworkGrid().size(sizes) == (32, 43)
     assert PictureGrid().size(sizes) == (300, 401)
     assert StrideGrid(4).size(sizes) == (16, 22)

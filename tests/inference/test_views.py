@@ -13,7 +13,7 @@ from lseg.inference.views import (
     to_tensor,
     window_starts,
 )
-from lseg.models.maps import whole
+from lseg.models.maps import all_logits
 
 EXACT = {"rtol": 0, "atol": 1e-6}  # but for the order of additions
 
@@ -37,7 +37,7 @@ def test_windows_of_the_published_evaluation_step_by_two_thirds():
 @pytest.mark.parametrize("window", [64, 80, 500])
 def test_a_window_that_holds_the_picture_sees_it_whole(model, text, window):
     pixels = torch.randn(1, 3, 64, 47)
-    sliding = whole(sliding_maps(model, pixels, text, window, 2 / 3))
+    sliding = all_logits(sliding_maps(model, pixels, text, window, 2 / 3))
     assert_close(sliding, model(pixels, text), **EXACT)
 
 
@@ -46,7 +46,7 @@ def test_overlapping_windows_of_constant_logits_are_averaged_to_the_constant(mod
     model.project.weight.zero_()
     model.project.bias.normal_()
     wanted = model(torch.zeros(1, 3, 32, 32), text)[:, :, :1, :1].expand(1, -1, 70, 101)
-    logits = whole(sliding_maps(model, torch.randn(1, 3, 70, 101), text, 32, 1 / 3))
+    logits = all_logits(sliding_maps(model, torch.randn(1, 3, 70, 101), text, 32, 1 / 3))
     torch.testing.assert_close(logits, wanted)
     assert logits.abs().max() > 1
 
@@ -54,7 +54,7 @@ def test_overlapping_windows_of_constant_logits_are_averaged_to_the_constant(mod
 @torch.no_grad()
 def test_each_pixel_is_the_mean_of_the_windows_that_see_it(model, text):
     pixels = torch.randn(1, 3, 40, 60)
-    logits = whole(sliding_maps(model, pixels, text, 32, 0.5))
+    logits = all_logits(sliding_maps(model, pixels, text, 32, 0.5))
     seen = [[[] for _ in range(60)] for _ in range(40)]
     for top in (0, 8):
         for left in (0, 16, 28):

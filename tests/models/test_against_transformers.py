@@ -9,7 +9,7 @@ import transformers
 
 from lseg.config import TrunkConfig
 from lseg.models.build import build_trunk
-from lseg.models.upsample import double
+from lseg.models.upsample import double_size
 
 DEPTH = 4
 
@@ -142,7 +142,7 @@ def test_trunk_of_segmentation_equals_theirs(readout, size):
     pixels = torch.randn(2, 3, size, size)
     expected = fused(peer, pixels)
     with torch.no_grad():
-        features = double(ours(pixels))
+        features = double_size(ours(pixels))
     assert expected.std() > 0.1
     assert features.shape == expected.shape == (2, 16, size // 2, size // 2)
     assert (features - expected).abs().max() < 1e-4
@@ -154,7 +154,7 @@ def test_trunk_of_depth_equals_theirs(patch):
     pixels = torch.randn(2, 3, 6 * patch, 6 * patch)
     expected = fused(peer, pixels)
     with torch.no_grad():
-        features = double(ours(pixels))
+        features = double_size(ours(pixels))
     assert expected.std() > 0.1
     assert (features - expected).abs().max() < 1e-4
 
@@ -165,7 +165,7 @@ def test_wide_pictures_equal_theirs_when_their_neck_is_told_the_grid():
     with torch.no_grad():
         hidden = peer.dpt(pixels, output_hidden_states=True).hidden_states[1:]
         expected = peer.neck(list(hidden), 4, 8)[-1]
-        assert (double(ours(pixels)) - expected).abs().max() < 1e-4
+        assert (double_size(ours(pixels)) - expected).abs().max() < 1e-4
 
 
 def test_batch_statistics_equal_theirs_in_training():
@@ -175,7 +175,7 @@ def test_batch_statistics_equal_theirs_in_training():
     pixels = torch.randn(2, 3, 64, 64)
     expected = fused(peer, pixels)
     with torch.no_grad():
-        assert (double(ours(pixels)) - expected).abs().max() < 1e-4
+        assert (double_size(ours(pixels)) - expected).abs().max() < 1e-4
     state, _ = peer_state(peer, ours)
     for key, value in ours.state_dict().items():
         torch.testing.assert_close(value, state[key], atol=1e-5, rtol=1e-4)

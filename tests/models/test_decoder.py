@@ -6,7 +6,7 @@ from lseg.models.backbones import Level
 from lseg.models.fusion import Fusion, FusionBlock, ResidualConvUnit
 from lseg.models.reassemble import Reassemble, TakeMap
 from lseg.models.trunk import pad_to_multiple
-from lseg.models.upsample import double, upsample
+from lseg.models.upsample import double_size, upsample
 
 
 @pytest.fixture
@@ -145,14 +145,14 @@ def test_fusion_equals_dpt_with_projection_after_upsampling(batch_norm, coarse):
     maps = [conv(level) for conv, level in zip(fusion.level_convs, levels, strict=True)]
     ours = fusion.last.project(fusion(maps))
     assert ours.shape == (2, 16, *sizes[0])
-    torch.testing.assert_close(double(ours), x, atol=1e-10, rtol=0)
+    torch.testing.assert_close(double_size(ours), x, atol=1e-10, rtol=0)
 
 
 def test_projection_commutes_with_upsampling():
     block = FusionBlock(16, batch_norm=False, has_skip=False)
     x = torch.randn(1, 16, 7, 9)
-    before = double(block.project(x))
-    after = block.project(double(x))
+    before = double_size(block.project(x))
+    after = block.project(double_size(x))
     assert (before - after).abs().max() < 1e-6
 
 
@@ -169,7 +169,7 @@ def test_upsampling_aligns_corners():
 def test_upsampling_to_the_same_size_is_free():
     x = torch.randn(1, 2, 4, 5)
     assert upsample(x, (4, 5)) is x
-    assert double(x).shape == (1, 2, 8, 10)
+    assert double_size(x).shape == (1, 2, 8, 10)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (64, 70), (65, 32)])

@@ -15,7 +15,7 @@ from lseg.errors import CheckpointError, ImageError
 from lseg.inference.segmenter import ClassSegmenter
 from lseg.models.dpt import DPTDepth, DPTSegmentation
 from lseg.models.std_conv import WeightStandardizedConv2d, use_original_standardization
-from lseg.models.upsample import double, upsample
+from lseg.models.upsample import double_size, upsample
 from lseg.store.folder import StoredNetwork
 
 LABELS = ("wall", "sky", "tree", "door|gate", "other")
@@ -103,7 +103,7 @@ def test_inverse_depth_is_never_negative_and_cut_at_zero_only():
 def test_the_depth_head_is_that_of_the_paper():
     """Convolution, twice the size, convolution, ReLU, convolution, ReLU (isl-org/DPT)."""
     model = depth_model()
-    features = double(model.trunk(pixels := torch.randn(1, 3, 64, 96)))
+    features = double_size(model.trunk(pixels := torch.randn(1, 3, 64, 96)))
     assert features.shape[-2:] == (32, 48)
     maps = F.conv2d(features, model.narrow.weight, model.narrow.bias, padding=1)
     maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=True)
@@ -118,7 +118,7 @@ def test_the_segmentation_head_is_that_of_the_paper():
     model = segmentation_model()
     nn.init.normal_(model.norm.running_mean)
     nn.init.uniform_(model.norm.running_var, 0.5, 2)
-    features = double(model.trunk(pixels := torch.randn(1, 3, 64, 96)))
+    features = double_size(model.trunk(pixels := torch.randn(1, 3, 64, 96)))
     norm = model.norm
     maps = F.conv2d(features, model.mix.weight, padding=1)
     maps = (maps - norm.running_mean.view(-1, 1, 1)) / (

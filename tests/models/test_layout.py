@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lseg.models.layout import add, pointwise, side_by_side
+from lseg.models.layout import add_in_place, pointwise, side_by_side
 from lseg.models.lseg import LSeg
 
 
@@ -18,11 +18,11 @@ def test_pointwise_is_the_1x1_convolution(order):
 def test_sum_takes_the_memory_of_the_fresh_map_unless_that_is_narrower():
     maps, fresh = torch.randn(3), torch.randn(3)
     wanted = maps + fresh
-    assert add(maps, fresh) is fresh
+    assert add_in_place(maps, fresh) is fresh
     assert torch.equal(fresh, wanted)
     half = fresh.bfloat16()
-    assert torch.equal(add(maps, half), maps + half)
-    assert add(maps, half).dtype == torch.float32
+    assert torch.equal(add_in_place(maps, half), maps + half)
+    assert add_in_place(maps, half).dtype == torch.float32
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from lseg.models.loss import mean_cross_entropy, strip_cross_entropy
 from lseg.models.regularization import SpatialBlock
 from lseg.models.similarity import PixelLogits, compare
 from lseg.models.strips import Budget
-from lseg.models.upsample import double, upsample
+from lseg.models.upsample import double_size, upsample
 
 PADDED, SIZE, LABELS = (20, 28), (19, 25), 6
 
@@ -43,7 +43,7 @@ def ours(x, weight, bias, vectors, block):
 
 
 def plain(x, weight, bias, vectors, block):
-    pixels = F.normalize(F.conv2d(double(x), weight[..., None, None], bias), dim=1)
+    pixels = F.normalize(F.conv2d(double_size(x), weight[..., None, None], bias), dim=1)
     equation = "bchw,nc->bnhw" if vectors.ndim == 2 else "bchw,bnc->bnhw"
     half = block(14.0 * torch.einsum(equation, pixels, vectors))
     return upsample(half, PADDED)[..., : SIZE[0], : SIZE[1]]

@@ -1,17 +1,27 @@
 import pytest
 import torch
 
-from lseg.models import strips as strips_module
-from lseg.models.maps import Average, Dense, Mirrored, Mosaic, Resized, Tile, whole
-from lseg.models.strips import Budget, groups, label_map, strips, top_labels
+from lseg.models import row_strips as strips_module
+from lseg.models.maps import (
+    AverageMaps,
+    DenseMaps,
+    MirroredMaps,
+    Mosaic,
+    ResizedMaps,
+    Tile,
+    all_logits,
+)
+from lseg.models.strips import Budget, label_map, picture_groups, row_strips, top_labels
 from lseg.models.upsample import upsample
 
 
 def combined(values):
     """Maps that use every kind, and what they are at full size."""
     resized = upsample(values, (11, 13))
-    tiles = [Tile(0, 0, Dense(resized[:, :, :7])), Tile(4, 0, Dense(resized[:, :, 4:]))]
-    average = Average([Mirrored(Resized(Dense(values), (11, 13))), Mosaic(tiles, (11, 13))])
+    tiles = [Tile(0, 0, DenseMaps(resized[:, :, :7])), Tile(4, 0, DenseMaps(resized[:, :, 4:]))]
+    average = AverageMaps(
+        [MirroredMaps(ResizedMaps(DenseMaps(values), (11, 13))), Mosaic(tiles, (11, 13))]
+    )
     return average, (resized.flip(-1) + resized) / 2
 
 
@@ -26,8 +36,8 @@ def test_rows_of_combined_maps(rows):
 
 def test_tiles_are_averaged_where_they_overlap_in_both_directions():
     parts = {(0, 0): 1.0, (0, 2): 2.0, (1, 0): 4.0, (1, 2): 8.0}
-    tiles = [Tile(*corner, Dense(torch.full((1, 1, 2, 3), v))) for corner, v in parts.items()]
-    found = whole(Mosaic(tiles, (3, 5)))[0, 0]
+    tiles = [Tile(*corner, DenseMaps(torch.full((1, 1, 2, 3), v))) for corner, v in parts.items()]
+    found = all_logits(Mosaic(tiles, (3, 5)))[0, 0]
     wanted = [[1, 1, 1.5, 2, 2], [2.5, 2.5, 3.75, 5, 5], [4, 4, 6, 8, 8]]
     torch.testing.assert_close(found, torch.tensor(wanted))
 
@@ -50,13 +60,13 @@ def test_the_first_of_equal_labels_wins(at_once, monkeypatch):
     monkeypatch.setattr(strips_module, "CPU_BUDGET", Budget(2**24, at_once))
     values = torch.randint(3, (1, 5, 8, 9)).float()
     first = values.numpy().argmax(1)  # NumPy says which of equals it takes
-    assert (label_map(Dense(values)).numpy() == first).all()
+    assert (label_map(DenseMaps(values)).numpy() == first).all()
 
 
 def test_strips_cover_every_row_once_within_the_budget():
-    source = Dense(torch.zeros(2, 3, 10, 4))
-    assert list(strips(source, 4 * 2 * 3 * 4 * 3)) == [(0, 3), (3, 6), (6, 9), (9, 10)]
-    assert list(strips(source, 1)) == [(row, row + 1) for row in range(10)]
+    source = DenseMaps(torch.zeros(2, 3, 10, 4))
+    assert list(row_strips(source, 4 * 2 * 3 * 4 * 3)) == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    assert list(row_strips(source, 1)) == [(row, row + 1) for row in range(10)]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +76,7 @@ def test_pictures_are_taken_together_within_the_budget(count, wanted, monkeypatc
     source = combined(torch.randn(3, 4, 5, 6))[0]
     budget = Budget((count + 1) * 4 * 4 * 11 * 13 - 1, 4)  # a byte short of one more
     monkeypatch.setattr(strips_module, "CPU_BUDGET", budget)
-    assert list(groups(source)) == wanted
-    for first, last in groups(source):
-        found = whole(source.pictures(first, last))
-        torch.testing.assert_close(found, whole(source)[first:last])
+    assert list(picture_groups(source)) == wanted
+    for first, last in picture_groups(source):
+        found = all_logits(source.pictures(first, last))
+        torch.testing.assert_close(found, all_logits(source)[first:last])

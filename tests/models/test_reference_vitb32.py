@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from lseg.config import LSegConfig
 from lseg.models.lseg import LSeg
-from lseg.models.maps import whole
-from lseg.models.upsample import double, upsample
+from lseg.models.maps import all_logits
+from lseg.models.upsample import double_size, upsample
 
 NAME = "lseg_clip_vitb32_384"
 SIZES = [(384, 384), (352, 480)]
@@ -120,7 +120,7 @@ def stages(request, model):
         stages = plain.stages(model.trunk, pixels)
         stages["embeddings"] = model.embed(pixels)
         stages["head1"] = stages["embeddings"].dense()
-        stages["path_1"] = double(model.trunk.project(stages["embeddings"].features))
+        stages["path_1"] = double_size(model.trunk.project(stages["embeddings"].features))
     return f"{height}x{width}", stages
 
 
@@ -128,7 +128,7 @@ def stages(request, model):
 def full_logits(model, stages, text):
     size, ours = stages
     height, width = map(int, size.split("x"))
-    return upsample(whole(model.compare(ours["embeddings"], text)), (height, width))
+    return upsample(all_logits(model.compare(ours["embeddings"], text)), (height, width))
 
 
 def difference(ours, theirs):

@@ -3,12 +3,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lseg.models.embeddings import AffineMap, PixelEmbeddings, merge
-from lseg.models.maps import whole
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, merge_projections
+from lseg.models.maps import all_logits
 from lseg.models.norms import doubled_norms
 from lseg.models.regularization import SpatialBlock
 from lseg.models.similarity import PixelLogits, coarse_logits, compare
-from lseg.models.upsample import double, row_span, upsample
+from lseg.models.upsample import double_size, row_span, upsample
 
 NO_BLOCK = torch.nn.Identity()
 
@@ -39,7 +39,7 @@ def embeddings(channels=16, features=6, batch=2, size=(3, 4), dtype=torch.float3
 @pytest.mark.parametrize("count", [1, 5])
 def test_shared_labels_against_numpy(channels, scale, count):
     pixels, text = embeddings(channels), unit(count, channels)
-    logits = whole(compare(pixels, text, scale, NO_BLOCK))
+    logits = all_logits(compare(pixels, text, scale, NO_BLOCK))
     assert logits.shape == (2, count, 6, 8)
     assert logits.dtype == torch.float32
     for image in range(2):
@@ -52,9 +52,9 @@ def test_labels_of_each_image_against_numpy():
     comparison = compare(pixels, text, 1 / 0.07, NO_BLOCK)
     for image in range(2):
         expected = cosine(pixels.dense()[image], text[image], 1 / 0.07)
-        np.testing.assert_allclose(whole(comparison)[image].numpy(), expected, atol=1e-5)
-        alone = whole(comparison.pictures(image, image + 1))
-        torch.testing.assert_close(alone[0], whole(comparison)[image])
+        np.testing.assert_allclose(all_logits(comparison)[image].numpy(), expected, atol=1e-5)
+        alone = all_logits(comparison.pictures(image, image + 1))
+        torch.testing.assert_close(alone[0], all_logits(comparison)[image])
 
 
 def test_coarse_logits_against_numpy():
@@ -69,7 +69,7 @@ def test_coarse_logits_against_numpy():
 @pytest.mark.parametrize("size", [(2, 2), (2, 7), (8, 5)])
 def test_norms_of_a_doubled_map_are_found_without_doubling_it(size):
     values = torch.randn(2, 9, *size, dtype=torch.float64)
-    wanted = double(values).norm(dim=1, keepdim=True)
+    wanted = double_size(values).norm(dim=1, keepdim=True)
     torch.testing.assert_close(doubled_norms(values), wanted, atol=1e-12, rtol=0)
 
 
@@ -77,7 +77,7 @@ def test_merged_projections_are_one_after_the_other_and_follow_their_weights():
     first, second = torch.nn.Conv2d(5, 5, 1), torch.nn.Conv2d(5, 12, 1)
     x = torch.randn(1, 5, 3, 4)
     for _ in range(2):
-        merged = merge(first, second)
+        merged = merge_projections(first, second)
         ours = F.conv2d(x, merged.weight[..., None, None], merged.bias)
         torch.testing.assert_close(ours, second(first(x)))
         torch.nn.init.normal_(first.bias)
@@ -91,10 +91,12 @@ def test_gradients_of_the_head_equal_those_of_the_plain_formula():
     inputs = [x, *first.parameters(), *second.parameters(), *block.parameters()]
 
     def ours():
-        return whole(compare(PixelEmbeddings(x, merge(first, second)), text, 14.0, block))
+        return all_logits(
+            compare(PixelEmbeddings(x, merge_projections(first, second)), text, 14.0, block)
+        )
 
     def plain():
-        unit_pixels = F.normalize(second(first(double(x))), dim=1)
+        unit_pixels = F.normalize(second(first(double_size(x))), dim=1)
         return block(14.0 * torch.einsum("bchw,nc->bnhw", unit_pixels, text))
 
     towards = torch.randn(2, 3, 6, 8, dtype=torch.float64)
@@ -110,13 +112,13 @@ def test_gradients_of_the_head_equal_those_of_the_plain_formula():
 def test_length_of_a_pixel_does_not_matter_and_the_scale_is_the_bound():
     pixels = embeddings()
     text = torch.cat([unit(3, 16), F.normalize(pixels.dense()[0, :, 0, 0], dim=0)[None]])
-    logits = whole(compare(pixels, text, 14.0, NO_BLOCK))
+    logits = all_logits(compare(pixels, text, 14.0, NO_BLOCK))
     assert logits[0, 3, 0, 0].item() == pytest.approx(14.0)
     assert logits.abs().max() <= 14.0 + 1e-4
     longer = pixels.projection._replace(
         weight=1000 * pixels.projection.weight, bias=1000 * pixels.projection.bias
     )
-    other = whole(compare(PixelEmbeddings(pixels.features, longer), text, 14.0, NO_BLOCK))
+    other = all_logits(compare(PixelEmbeddings(pixels.features, longer), text, 14.0, NO_BLOCK))
     torch.testing.assert_close(other, logits, atol=1e-4, rtol=0)
 
 
@@ -127,7 +129,7 @@ def test_pixel_without_length_gives_zero_and_a_finite_gradient():
     projection = AffineMap(torch.eye(16), torch.zeros(16))
     pixels = PixelEmbeddings(features, projection)
     for logits in (
-        whole(compare(pixels, unit(5, 16), 14.0, NO_BLOCK)),
+        all_logits(compare(pixels, unit(5, 16), 14.0, NO_BLOCK)),
         coarse_logits(pixels, unit(5, 16), 14.0),
     ):
         assert torch.equal(logits[0, :, 0, 0], torch.zeros(5))
@@ -144,7 +146,7 @@ def test_rows_are_rows_of_the_whole(kind, count):
     block = NO_BLOCK if kind == "none" else SpatialBlock(kind, 3, "lrelu")
     half = compare(embeddings(size=(5, 7)), unit(4, 16), 14.0, block)
     logits = PixelLogits(half, (32, 30), (31, 27))
-    wanted = upsample(whole(half), (32, 30))[..., :31, :27]
+    wanted = upsample(all_logits(half), (32, 30))[..., :31, :27]
     for start in range(0, 31, count):
         stop = min(start + count, 31)
         rows = logits.rows(start, stop)
@@ -162,8 +164,8 @@ def test_split_labels_side_by_side_are_the_whole(kind, shape):
     )
     parts = logits.split(3)
     assert [part.labels for part in parts] == ([7] if kind == "bottleneck" else [3, 3, 1])
-    found = torch.cat([whole(part) for part in parts], dim=1)
-    torch.testing.assert_close(found, whole(logits), atol=1e-5, rtol=0)
+    found = torch.cat([all_logits(part) for part in parts], dim=1)
+    torch.testing.assert_close(found, all_logits(logits), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("height", "full"), [(5, 10), (10, 480), (480, 7), (37, 1000), (9, 9)])
@@ -180,13 +182,13 @@ def test_row_span_needs_no_row_outside_the_source(height, full):
 
 def test_half_precision_products_are_not_taken_under_autocast():
     pixels, text = embeddings(64, 16), unit(5, 64)
-    wanted = whole(compare(pixels, text, 14.0, SpatialBlock("depthwise", 1, "relu")))
+    wanted = all_logits(compare(pixels, text, 14.0, SpatialBlock("depthwise", 1, "relu")))
     block = SpatialBlock("depthwise", 1, "relu")
     with torch.autocast("cpu", torch.bfloat16):
-        logits = whole(compare(pixels, text, 14.0, block))
-        plain = whole(compare(pixels, text, 14.0, NO_BLOCK))
+        logits = all_logits(compare(pixels, text, 14.0, block))
+        plain = all_logits(compare(pixels, text, 14.0, NO_BLOCK))
     assert logits.dtype == plain.dtype == wanted.dtype == torch.float32
-    exact = whole(compare(PixelEmbeddings(*pixels_of(pixels)), text, 14.0, NO_BLOCK))
+    exact = all_logits(compare(PixelEmbeddings(*pixels_of(pixels)), text, 14.0, NO_BLOCK))
     torch.testing.assert_close(plain, exact)
 
 
@@ -197,6 +199,6 @@ def pixels_of(pixels):
 def test_arguments_are_left_alone():
     pixels, text = embeddings(), unit(5, 16)
     copies = [part.clone() for part in (pixels.features, *pixels.projection, text)]
-    whole(compare(pixels, text, 14.0, NO_BLOCK))
+    all_logits(compare(pixels, text, 14.0, NO_BLOCK))
     for part, copy in zip((pixels.features, *pixels.projection, text), copies, strict=True):
         assert torch.equal(part, copy)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lseg.models.derived import Derived, can_derive
+from lseg.models.derived import DerivedWeights, can_derive
 from lseg.models.upconv import UpsampledConvolution
 
 
@@ -92,7 +92,7 @@ def doubled(weight, dtype):
 @torch.no_grad()
 def test_derived_weights_are_computed_once_and_copies_start_without_them():
     doubled.calls = 0
-    derived, weight = Derived(doubled), torch.ones(3)
+    derived, weight = DerivedWeights(doubled), torch.ones(3)
     for _ in range(3):
         assert torch.equal(derived(weight, dtype=torch.float32), torch.full((3,), 2.0))
     assert doubled.calls == 1

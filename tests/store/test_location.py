@@ -2,7 +2,7 @@ import pytest
 
 from lseg.checkpoints.load import load_model
 from lseg.errors import CheckpointError
-from lseg.store.location import hub_id, nearest
+from lseg.store.location import hub_id, nearest_names
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def test_a_scheme_says_that_it_is_a_hub_id(here):
 def test_the_nearest_names_are_those_beside_the_first_missing_part(here):
     for name in ("model", "modal", "else", ".model"):
         (here / "runs" / name).mkdir(parents=True)
-    assert nearest(here / "runs" / "modle") == (
+    assert nearest_names(here / "runs" / "modle") == (
         f" (near it: {here / 'runs' / 'model'}, {here / 'runs' / 'modal'})"
     )
-    assert nearest(here / "rnus" / "model" / "a") == f" (near it: {here / 'runs'})"
-    assert nearest(here / "zzzzz" / "model") == f" ({here / 'zzzzz'} is not there)"
-    assert nearest(here / "zzzzz") == ""
-    assert nearest(here / "tiyn", ["tiny"]) == " (near it: tiny)"
+    assert nearest_names(here / "rnus" / "model" / "a") == f" (near it: {here / 'runs'})"
+    assert nearest_names(here / "zzzzz" / "model") == f" ({here / 'zzzzz'} is not there)"
+    assert nearest_names(here / "zzzzz") == ""
+    assert nearest_names(here / "tiyn", ["tiny"]) == " (near it: tiny)"
 
 
 def test_a_misspelt_folder_is_told_at_once_with_the_nearest(here):

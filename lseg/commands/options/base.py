@@ -36,8 +36,8 @@ class AtLeast:
     least: int
 
 
-Whole = Annotated[int, AtLeast(0)]
-Count = Annotated[int, AtLeast(1)]
+NonNegative = Annotated[int, AtLeast(0)]
+Positive = Annotated[int, AtLeast(1)]
 
 
 class Option(NamedTuple):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from lseg.commands.options.base import Options, Spelling, Whole
+from lseg.commands.options.base import NonNegative, Options, Spelling
 from lseg.config import Activation, Block
 
 
@@ -29,11 +29,11 @@ class ConvertOptions(Options):
     source: Annotated[Path, Spelling("SOURCE", positional=True)]
     destination: Annotated[Path, Spelling("DESTINATION", positional=True)]
     block: Block = "none"
-    block_depth: Whole = 1
+    block_depth: NonNegative = 1
     block_activation: Activation = "relu"
     labels: str | None = None
     scale: float = 1.0
     shift: float = 0.0
-    size: Whole | None = None
+    size: NonNegative | None = None
     invert: bool = False
     clip_model: Annotated[str | None, Spelling("NAME")] = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from lseg.commands.options.base import Spelling, Whole
+from lseg.commands.options.base import NonNegative, Spelling
 from lseg.commands.options.shared import ModelOptions, SizeOptions
 
 
@@ -21,8 +21,8 @@ class DemoOptions(ModelOptions, SizeOptions):
     """
 
     host: str = "127.0.0.1"
-    port: Whole | None = None
-    max_upload: Annotated[Whole, Spelling("MB")] = 20
-    max_megapixels: Annotated[Whole, Spelling("MP")] = 25
-    max_queue: Whole = 64
-    cache: Annotated[Whole, Spelling("MB")] = 512
+    port: NonNegative | None = None
+    max_upload: Annotated[NonNegative, Spelling("MB")] = 20
+    max_megapixels: Annotated[NonNegative, Spelling("MP")] = 25
+    max_queue: NonNegative = 64
+    cache: Annotated[NonNegative, Spelling("MB")] = 512

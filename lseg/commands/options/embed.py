@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from lseg.commands.options.base import Spelling, Whole
+from lseg.commands.options.base import NonNegative, Spelling
 from lseg.commands.options.shared import ModelOptions, PictureOptions, RunOptions, SizeOptions
 
 
@@ -35,11 +35,11 @@ class EmbedOptions(PictureOptions, RunOptions, ModelOptions, SizeOptions):
     dtype: Literal["float16", "float32"] | None = None
     layout: Literal["CHW", "HWC", "NCHW"] | None = None
     output_size: Annotated[str | None, Spelling("SIZE")] = None
-    stride: Whole | None = None
+    stride: NonNegative | None = None
     normalize: Annotated[bool | None, Spelling(off="--raw")] = None
-    long_side: Whole | None = None
+    long_side: NonNegative | None = None
     scales: Sequence[float] | None = None
     flip: bool | None = None
-    window: Whole | None = None
+    window: NonNegative | None = None
     pca: Annotated[str | None, Spelling("K|FILE")] = None
-    pca_pictures: Whole = 64
+    pca_pictures: NonNegative = 64

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from lseg.commands.options.base import Spelling, Whole
+from lseg.commands.options.base import NonNegative, Spelling
 from lseg.commands.options.shared import Benchmark, DataOptions, ModelOptions, ViewOptions
-from lseg.data.sets.asked import Names
+from lseg.data.sets.class_labels import ClassNaming
 from lseg.data.sets.registry import SetName
 
 
@@ -34,10 +34,10 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions):
 
     dataset: Literal[SetName, Benchmark] | None = None
     split: str = "val"
-    names: Names | None = None
+    names: ClassNaming | None = None
     label_file: Annotated[Path | None, Spelling("FILE")] = None
     unseen: Annotated[str | None, Spelling("K|NAMES")] = None
-    workers: Whole = 1
+    workers: NonNegative = 1
     predictions: Annotated[Path | None, Spelling("DIR")] = None
     claimed: Annotated[float | None, Spelling("MIOU")] = None
     compare: Annotated[Sequence[str] | None, Spelling("FILE.json")] = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from lseg.commands.options.base import Count, Spelling, Whole
+from lseg.commands.options.base import NonNegative, Positive, Spelling
 from lseg.commands.options.shared import Benchmark, DataOptions, ModelOptions
 
 
@@ -33,17 +33,17 @@ class FewShotOptions(DataOptions, ModelOptions):
 
     benchmark: Benchmark
     fold: Annotated[str, Spelling("K|all")] = "all"
-    shots: Whole = 0
-    episodes: Whole | None = None
-    seed: Whole = 0
+    shots: NonNegative = 0
+    episodes: NonNegative | None = None
+    seed: NonNegative = 0
     label_file: Annotated[Path | None, Spelling("FILE")] = None
     natural_names: bool = False
     background_label: str = "others"
     visual_weight: float | None = None
-    size: Whole | None = None
+    size: NonNegative | None = None
     split: str = "val"
-    devices: Count = 1
-    batch_size: Count = 4
-    workers: Whole = 1
-    save_pictures: Whole = 0
+    devices: Positive = 1
+    batch_size: Positive = 4
+    workers: NonNegative = 1
+    save_pictures: NonNegative = 0
     out: Annotated[Path | None, Spelling("FILE.json")] = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from lseg.commands.options.base import Count, Options, Spelling, Whole
+from lseg.commands.options.base import NonNegative, Options, Positive, Spelling
 
 BenchmarkFolder = Literal["pascal5i", "coco20i", "fss1000"]
 Benchmark = Literal["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
@@ -30,7 +30,7 @@ class PictureOptions(Options):
     images: Annotated[Sequence[str], Spelling("IMAGE", positional=True)]
     out: Annotated[Path, Spelling("DIR")]
     orientation: Literal["displayed", "stored"] = "displayed"
-    max_megapixels: Annotated[Count, Spelling("MP")] = 1000
+    max_megapixels: Annotated[Positive, Spelling("MP")] = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class SizeOptions(Options):
             given.
     """
 
-    size: Whole | None = None
+    size: NonNegative | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ class ViewOptions(SizeOptions):
 
     scales: Sequence[float] = (1.0,)
     flip: bool = False
-    window: Whole | None = None
+    window: NonNegative | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,6 @@ class DataOptions(Options):
 
     data_root: Annotated[str | None, Spelling("DIR", also="--root")] = None
     prompts: Annotated[str | None, Spelling("FILE.json")] = None
-    ignore_index: Whole | None = None
+    ignore_index: NonNegative | None = None
     splits: Annotated[str | None, Spelling("DIR")] = None
     orientation: Literal["auto", "displayed", "stored"] | None = None

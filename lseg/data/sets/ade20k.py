@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from lseg.data.base.folder import Background
 from lseg.data.sets.label_table import LabelTable, read_labels
-from lseg.data.sets.published import TRAINING_VALIDATION, Files, Place, PublishedFolder
+from lseg.data.sets.published import TRAINING_VALIDATION, Place, PublishedFolder, SplitFiles
 
 
 class Ade20kFolder(PublishedFolder):
@@ -36,8 +36,8 @@ class Ade20kFolder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("ade20k")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         images = Place(self.folder(f"images/{self.part()}"), ".jpg")
         masks = Place(self.folder(f"annotations/{self.part()}"), ".png")
-        return Files(images, masks, self.index_masks(self.labels.numbers()))
+        return SplitFiles(images, masks, self.index_masks(self.labels.numbers()))

@@ -12,7 +12,7 @@ Masks have 16 bits: 0 to 846 are the classes, 65535 is all else and ignored.
 from __future__ import annotations
 
 from lseg.data.sets.label_table import LabelTable, read_labels
-from lseg.data.sets.published import TRAINING_VALIDATION, Files, Place, PublishedFolder
+from lseg.data.sets.published import TRAINING_VALIDATION, Place, PublishedFolder, SplitFiles
 
 
 class Ade20kFullFolder(PublishedFolder):
@@ -33,8 +33,8 @@ class Ade20kFullFolder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("ade20k_full")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         images = Place(self.folder(f"images_detectron2/{self.part()}"), ".jpg")
         masks = Place(self.folder(f"annotations_detectron2/{self.part()}"), ".tif")
-        return Files(images, masks, self.index_masks(self.labels.numbers()))
+        return SplitFiles(images, masks, self.index_masks(self.labels.numbers()))

@@ -11,7 +11,7 @@ Masks are indices: 0 to 10 are the classes, 11 is unlabelled.
 from __future__ import annotations
 
 from lseg.data.sets.label_table import LabelTable, read_labels
-from lseg.data.sets.published import Files, Place, PublishedFolder
+from lseg.data.sets.published import Place, PublishedFolder, SplitFiles
 
 _SPLITS = {"train": "train", "val": "val", "test": "test"}
 
@@ -33,10 +33,10 @@ class CamVid11Folder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("camvid11")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         images = Place(self.folder(self.part()), ".png")
         if not images.any():
             images = images._replace(suffix=".jpg")
         masks = Place(self.folder(f"{self.part()}annot"), ".png")
-        return Files(images, masks, self.index_masks(self.labels.numbers()))
+        return SplitFiles(images, masks, self.index_masks(self.labels.numbers()))

@@ -27,7 +27,7 @@ from lseg.data.base.folder import IGNORE
 from lseg.data.base.text_files import read_lines
 from lseg.data.sets.label_table import LabelTable, read_labels
 from lseg.data.sets.mask_tables import ColourMasks
-from lseg.data.sets.published import Files, Place, PublishedFolder
+from lseg.data.sets.published import Place, PublishedFolder, SplitFiles
 from lseg.errors import DataError
 
 _STILLS, _LABELS = "701_StillsRaw_full", "LabeledApproved_full"
@@ -54,18 +54,18 @@ class CamVid32Folder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("camvid32")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         part, values = self.part(), self._colours()
         if not (self.root / _STILLS).is_dir() and part != "all":
             images = Place(self.folder(part), ".png")
-            return Files(images, Place(self.folder(f"{part}_labels"), "_L.png"), values)
+            return SplitFiles(images, Place(self.folder(f"{part}_labels"), "_L.png"), values)
         images, masks = Place(self.folder(_STILLS), ".png"), Place(self.folder(_LABELS), "_L.png")
         if part == "all":
-            return Files(images, masks, values)
+            return SplitFiles(images, masks, values)
         path, names = self.read_list(f"{part}.txt")
         stems = [Path(name.split()[0]).name.removesuffix(".png") for name in names]
-        return Files(images, masks, values, stems, path)
+        return SplitFiles(images, masks, values, stems, path)
 
     def _colours(self) -> ColourMasks:
         """The classes by colour, 0xRRGGBB, after the folder's own table if there is one."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from lseg.data.base.folder import IGNORE
 from lseg.data.sets.label_table import LabelTable, read_labels
 from lseg.data.sets.mask_tables import IndexMasks
-from lseg.data.sets.published import TRAIN_VAL, Files, Place, PublishedFolder
+from lseg.data.sets.published import TRAIN_VAL, Place, PublishedFolder, SplitFiles
 
 
 class CityscapesFolder(PublishedFolder):
@@ -36,15 +36,15 @@ class CityscapesFolder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("cityscapes")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         folder = self.folder(f"leftImg8bit/{self.part()}")
         images = Place(folder, "_leftImg8bit.png", nested=True)
         folder = self.folder(f"gtFine/{self.part()}")
         masks = Place(folder, "_gtFine_labelTrainIds.png", nested=True)
         if masks.any():
-            return Files(images, masks, self.index_masks(self.labels.numbers()))
+            return SplitFiles(images, masks, self.index_masks(self.labels.numbers()))
         masks = Place(folder, "_gtFine_labelIds.png", nested=True)
         values = {number: index for index, number in enumerate(self.labels.numbers("label_id"))}
         ignored = dict.fromkeys(map(int, self.labels.unlabelled("label_id")), IGNORE)
-        return Files(images, masks, IndexMasks({**values, **ignored}))
+        return SplitFiles(images, masks, IndexMasks({**values, **ignored}))

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lseg.data.sets.label_table import LabelTable, read_labels
-from lseg.data.sets.published import Files, Place, PublishedFolder
+from lseg.data.sets.published import Place, PublishedFolder, SplitFiles
 
 _CONVERTED = "_labelTrainIds"
 
@@ -41,7 +41,7 @@ class CocoStuffFolder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("coco_stuff")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         part, labels = self.part(), read_labels("coco_stuff")
         images = Place(self.folder(f"images/{part}", part), ".jpg")
@@ -49,7 +49,7 @@ class CocoStuffFolder(PublishedFolder):
         masks, values = Place(folder, ".png", without="TrainIds"), labels.numbers()
         if not masks.any():
             masks, values = Place(folder, f"{_CONVERTED}.png"), tuple(range(len(values)))
-        return Files(images, masks, self.index_masks(values, self.class_of_labels(labels)))
+        return SplitFiles(images, masks, self.index_masks(values, self.class_of_labels(labels)))
 
     def class_of_labels(self, labels: LabelTable) -> Sequence[int]:
         """The class index of each of the 171 labels."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from lseg.data.base.folder import BACKGROUND, Background
 from lseg.data.sets.label_table import LabelTable, read_labels
 from lseg.data.sets.mask_tables import IndexMasks
-from lseg.data.sets.published import TRAIN_VAL, Files, Place, PublishedFolder
+from lseg.data.sets.published import TRAIN_VAL, Place, PublishedFolder, SplitFiles
 from lseg.errors import DataError
 
 _MASKS = "SegmentationClassContext"
@@ -45,18 +45,18 @@ class Context60Folder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("context59")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         images = Place(self.folder("JPEGImages"), ".jpg")
         prepared = self.root / f"annotations_detectron2/pc59_{self.part()}"
         if not (self.root / _MASKS).is_dir() and prepared.is_dir():
             masks = Place(prepared, ".png")
             stems = self.stems_of(masks)
-            return Files(images, masks, self._prepared_values(), stems, prepared)
+            return SplitFiles(images, masks, self._prepared_values(), stems, prepared)
         self._refuse_raw()
         masks = Place(self.folder(_MASKS), ".png")
         path, stems = self.read_list(f"ImageSets/SegmentationContext/{self.part()}.txt")
-        return Files(images, masks, self.index_masks(self.labels.numbers()), stems, path)
+        return SplitFiles(images, masks, self.index_masks(self.labels.numbers()), stems, path)
 
     def _prepared_values(self) -> IndexMasks:
         first = int(self.background is Background.COUNTED)

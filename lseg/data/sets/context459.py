@@ -12,7 +12,7 @@ Masks have 16 bits: the publisher's number less one, 0 to 458; 65535 is unlabell
 from __future__ import annotations
 
 from lseg.data.sets.label_table import LabelTable, read_labels
-from lseg.data.sets.published import TRAIN_VAL, Files, Place, PublishedFolder
+from lseg.data.sets.published import TRAIN_VAL, Place, PublishedFolder, SplitFiles
 
 
 class Context459Folder(PublishedFolder):
@@ -32,9 +32,11 @@ class Context459Folder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("context459")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         images = Place(self.folder("JPEGImages"), ".jpg")
         masks = Place(self.folder(f"annotations_detectron2/pc459_{self.part()}"), ".tif")
         stems = self.stems_of(masks)
-        return Files(images, masks, self.index_masks(self.labels.numbers()), stems, masks.folder)
+        return SplitFiles(
+            images, masks, self.index_masks(self.labels.numbers()), stems, masks.folder
+        )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lseg.data.base.text_files import read_text
 from lseg.data.sets.label_table import LabelTable, read_labels
-from lseg.data.sets.published import TRAINING_VALIDATION, Files, Place, PublishedFolder
+from lseg.data.sets.published import TRAINING_VALIDATION, Place, PublishedFolder, SplitFiles
 from lseg.errors import DataError
 
 
@@ -39,7 +39,7 @@ class MapillaryFolder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("mapillary")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         part = self.part()
         images = Place(self.folder(f"{part}/images"), ".jpg")
@@ -47,7 +47,7 @@ class MapillaryFolder(PublishedFolder):
         configs = [self.root / "config_v1.2.json", self.root / "config.json"]
         if (found := next((path for path in configs if path.is_file()), None)) is not None:
             self._check_names(found)
-        return Files(images, masks, self.index_masks(self.labels.numbers()))
+        return SplitFiles(images, masks, self.index_masks(self.labels.numbers()))
 
     def _check_names(self, path: Path) -> None:
         """Refuses the labels of another version."""

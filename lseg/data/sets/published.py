@@ -61,7 +61,7 @@ class Place(NamedTuple):
                 yield stem
 
 
-class Files(NamedTuple):
+class SplitFiles(NamedTuple):
     """The files of a split, and what the values in its masks mean.
 
     Attributes:
@@ -114,7 +114,7 @@ class PublishedFolder(AnnotatedFolder):
         """The classes."""
 
     @abstractmethod
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """Where the split's files lie.
 
         Raises:

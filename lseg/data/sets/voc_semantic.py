@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from lseg.data.base.folder import Background
 from lseg.data.sets.label_table import LabelTable, read_labels
-from lseg.data.sets.published import TRAIN_VAL, Files, Place, PublishedFolder
+from lseg.data.sets.published import TRAIN_VAL, Place, PublishedFolder, SplitFiles
 
 _LISTS = "ImageSets/Segmentation"
 
@@ -36,7 +36,7 @@ class Voc21Folder(PublishedFolder):
         """See `PublishedFolder`."""
         return read_labels("voc")
 
-    def find_files(self) -> Files:
+    def find_files(self) -> SplitFiles:
         """See `PublishedFolder`."""
         images = Place(self.folder("JPEGImages"), ".jpg")
         folders = ["SegmentationClass", "SegmentationClassAug"]
@@ -44,7 +44,7 @@ class Voc21Folder(PublishedFolder):
             folders.reverse()
         masks = Place(self.folder(*folders), ".png")
         path, stems = self.read_list(f"{_LISTS}/{self.split}.txt")
-        return Files(images, masks, self.index_masks(self.labels.numbers()), stems, path)
+        return SplitFiles(images, masks, self.index_masks(self.labels.numbers()), stems, path)
 
 
 class Voc20Folder(Voc21Folder):

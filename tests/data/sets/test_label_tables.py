@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lseg.data.base.labels import clean_label, display_name
-from lseg.data.sets.asked import AskedLabels
+from lseg.data.sets.class_labels import ClassLabels
 from lseg.data.sets.label_table import read_labels
 from lseg.errors import LabelError
 from lseg.paths import ASSETS
@@ -51,7 +51,7 @@ def test_classes_are_counted_and_have_the_numbers_of_their_masks(name):
 def test_each_way_to_ask_has_words_that_differ(name):
     table = read_labels(name)
     for asked in ("own", "plain", "synonyms"):
-        labels = AskedLabels(asked).labels(table.names, table.prompts)
+        labels = ClassLabels(asked).labels(table.names, table.prompts)
         assert len({label.lower() for label in labels}) == len(labels)
         assert [clean_label(label, name) for label in labels] == labels
     for prompt in table.prompts:
@@ -68,13 +68,13 @@ def test_a_label_file_says_where_it_is_from(name):
 
 def test_what_is_asked_for():
     table = read_labels("voc").without("background")
-    plain = AskedLabels().labels(table.names, table.prompts)
+    plain = ClassLabels().labels(table.names, table.prompts)
     assert plain[15] == "potted plant"
-    assert AskedLabels("own").labels(table.names, table.prompts)[15] == "pottedplant"
+    assert ClassLabels("own").labels(table.names, table.prompts)[15] == "pottedplant"
     assert (
-        AskedLabels("synonyms").labels(table.names, table.prompts)[15].startswith("potted plant|")
+        ClassLabels("synonyms").labels(table.names, table.prompts)[15].startswith("potted plant|")
     )
-    assert AskedLabels("synonyms").labels(["a", "b"]) == ["a", "b"]
+    assert ClassLabels("synonyms").labels(["a", "b"]) == ["a", "b"]
     assert [display_name(prompt) for prompt in table.prompts] == plain
 
 
@@ -82,19 +82,19 @@ def test_a_users_own_files(tmp_path):
     table = read_labels("camvid11")
     path = tmp_path / "mine.txt"
     path.write_text("".join(f"my {name}\n" for name in table.names))
-    assert AskedLabels(file=path).labels(table.names)[3] == "my road"
+    assert ClassLabels(file=path).labels(table.names)[3] == "my road"
     path.write_text("sky\nroad\n")
     with pytest.raises(LabelError, match="2 labels for 11 classes"):
-        AskedLabels(file=path).labels(table.names)
+        ClassLabels(file=path).labels(table.names)
     path.write_text("sky\n\nroad\n")
     with pytest.raises(LabelError, match=r"line 2 of .* is empty"):
-        AskedLabels(file=path).labels(table.names)
+        ClassLabels(file=path).labels(table.names)
     prompts = tmp_path / "prompts.json"
     prompts.write_text('{"road": "street"}')
-    labels = AskedLabels(prompts=str(prompts)).labels(table.names, table.prompts)
+    labels = ClassLabels(prompts=str(prompts)).labels(table.names, table.prompts)
     assert labels[3:5] == ["street", "pavement"]
     with pytest.raises(LabelError, match="choose one"):
-        AskedLabels(prompts=str(prompts), file=Path(path))
+        ClassLabels(prompts=str(prompts), file=Path(path))
 
 
 def test_unused_numbers_are_no_classes():

@@ -11,22 +11,22 @@ from lseg.data.base.labels import display_name, load_prompts, read_label_lines
 from lseg.errors import LabelError
 from lseg.paths import resolve_data_path
 
-Names = Literal["plain", "own", "synonyms"]
+ClassNaming = Literal["plain", "own", "synonyms"]
 """`plain`: a class by its usual word (potted plant). `own`: as the set calls it (pottedplant).
 `synonyms`: by all of its words, averaged (potted plant|plant pot|planter)."""
 
 
 @dataclass(frozen=True)
-class AskedLabels:
+class ClassLabels:
     """Where labels come from.
 
     Attributes:
-        names: See `Names`.
+        names: See `ClassNaming`.
         prompts: JSON file {class name: label}, in place of the names.
         file: Text file, a label a line in the order of the classes, in place of the names.
     """
 
-    names: Names = "plain"
+    names: ClassNaming = "plain"
     prompts: str | None = None
     file: Path | None = None
 
