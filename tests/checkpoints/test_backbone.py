@@ -178,5 +178,5 @@ def test_timms_weights_that_cannot_be_had_are_told_in_one_line(tmp_path, monkeyp
         pretrained_backbone(config, "timm")
     message = str(caught.value)
     assert "resnet18" in message
-    assert "backbone_weights may also be a file" in message
+    assert "give backbone_weights a file" in message
     assert "\n" not in message
