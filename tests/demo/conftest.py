@@ -13,7 +13,7 @@ from lseg.demo.server import running_server
 from lseg.demo.service import Service
 
 ABOUT = "The embedded model <b>knows</b> shapes."
-LIMITS = Limits(upload_bytes=2**20, pixels=1_000_000, cache_bytes=6 * 2**20, shown_side=200)
+LIMITS = Limits(upload_bytes=2**20, pixels=1_000_000, cache_bytes=4 * 2**20, shown_side=200)
 
 
 @pytest.fixture(scope="session")
