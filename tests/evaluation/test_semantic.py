@@ -62,6 +62,16 @@ def test_scores_equal_those_of_the_network_s_own_argmax(model, data, labels):
     assert sum(value > 0 for value in iou) > 1  # the network does not always say the same
 
 
+def test_one_class_alone_is_a_list_of_one(model, data):
+    root = data.folder.root
+    (root / "classes.txt").write_text("sky")
+    for number, (height, width) in enumerate(SIZES):
+        Image.fromarray(np.zeros((height, width), np.uint8)).save(root / f"{number}.mask.png")
+    scores = evaluate(model, PairsDataset(root, "val"), InferenceConfig(size=0))
+    assert scores.iou.tolist() == [1.0]
+    assert scores_to_json(scores, ["sky"])["per_class"] == {"sky": 100.0}
+
+
 def test_progress_wraps_the_loader_and_pictures_come_one_by_one(model, data):
     seen = []
 
