@@ -1,8 +1,9 @@
-"""TensorFlow's padding ("same") for lengths that the strides divide.
+"""TensorFlow's padding ("same"), also for lengths that an export leaves free.
 
-timm computes it from each length, by a division and a rounding a layer; with free lengths an export
-drowns in these formulas. Backbones here see multiples of their coarsest stride alone, and then it
-is a number: of a kernel of k, a stride of s and a dilation of d, (k - 1) d + 1 - s, if positive.
+A kernel of k, a stride of s and a dilation of d take (k - 1) d + 1 - (h mod s, or s where it is 0)
+rows beside h, if positive. timm computes it by a division and a rounding a layer; with free lengths
+an export drowns in these formulas. Backbones here see multiples of their coarsest stride alone, so
+that for free lengths it is a number.
 """
 
 from collections.abc import Sequence
@@ -23,25 +24,26 @@ def pad_same(
     dilation: Sequence[int],
     value: float = 0.0,
 ) -> Tensor:
-    """Maps (B, C, h, w), h and w multiples of `stride`, padded so that h / stride rows come out."""
+    """Maps (B, C, h, w), padded so that h / stride rows come out, rounded up."""
     sides: list[int] = []
-    for size, step, gap in zip(kernel_size, stride, dilation, strict=True):
-        total = max((size - 1) * gap + 1 - step, 0)
+    for length, size, step, gap in zip(x.shape[-2:], kernel_size, stride, dilation, strict=True):
+        rest = length % step if isinstance(length, int) else 0  # else symbolic, and a multiple
+        total = max((size - 1) * gap + 1 - (rest or step), 0)
         sides = [total // 2, total - total // 2, *sides]  # F.pad begins with the last dimension
     return F.pad(x, sides, value=value) if any(sides) else x
 
 
 class SameConv2d(nn.Conv2d):
-    """`timm.layers.Conv2dSame` for such lengths."""
+    """`timm.layers.Conv2dSame`, whose padding is a number in an export."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, C', h / stride, w / stride)."""
+        """(B, C, h, w) to (B, C', h / stride, w / stride), rounded up."""
         x = pad_same(x, self.kernel_size, self.stride, self.dilation)
         return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
 class SameMaxPool2d(nn.Module):
-    """`timm.layers.MaxPool2dSame` for such lengths."""
+    """`timm.layers.MaxPool2dSame`, whose padding is a number in an export."""
 
     def __init__(self, like: MaxPool2dSame) -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class SameMaxPool2d(nn.Module):
         self.stride: tuple[int, int] = like.stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, C, h / stride, w / stride)."""
+        """(B, C, h, w) to (B, C, h / stride, w / stride), rounded up."""
         x = pad_same(x, self.kernel_size, self.stride, (1, 1), float("-inf"))
         return F.max_pool2d(x, self.kernel_size, self.stride)
 

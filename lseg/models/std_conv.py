@@ -18,7 +18,7 @@ class WeightStandardizedConv2d(nn.Conv2d):
     eps = 1e-5
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, C', h / stride, w / stride), where the stride divides h and w."""
+        """(B, C, h, w) to (B, C', h / stride, w / stride), rounded up."""
         std, mean = torch.std_mean(self.weight, dim=(1, 2, 3), keepdim=True, unbiased=False)
         weight = (self.weight - mean) / (std + self.eps)
         x = pad_same(x, self.kernel_size, self.stride, self.dilation)
