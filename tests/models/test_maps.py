@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lseg.models import row_strips as strips_module
+from lseg.models import strips as strips_module
 from lseg.models.maps import (
     AverageMaps,
     DenseMaps,
