@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from lseg.data.base.text_files import read_lines
 from lseg.data.sets.coco_file import CocoFile, identity_of, short
-from lseg.errors import DataError
-from lseg.paths import ASSETS
-
-_TABLE = ASSETS / "labels" / "coco_panoptic.csv"
+from lseg.data.sets.label_table import read_labels
 
 
 class Category(NamedTuple):
@@ -104,10 +99,10 @@ def _is_number(text: str) -> bool:
 @cache
 def panoptic_categories() -> tuple[Category, ...]:
     """COCO's 133 categories in the order of their ids, from the table among the label files."""
-    lines = [line for line in read_lines(_TABLE, DataError) if not line.startswith("#")]
+    table = read_labels("coco_panoptic")
+    rows = zip(table.numbers(), table.names, table.prompts, table.column("kind"), strict=True)
     return tuple(
-        Category(int(row["id"]), row["name"], row["prompt"], row["kind"] == "thing")
-        for row in csv.DictReader(lines)
+        Category(number, name, prompt, kind == "thing") for number, name, prompt, kind in rows
     )
 
 
