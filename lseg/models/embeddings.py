@@ -84,8 +84,7 @@ class PixelEmbeddings:
     @cached_property
     def coarse_norms(self) -> Tensor:
         """Norms without the doubling, (B, 1, h, w)."""
-        squares = squared_norms(self._short().of(self.features))
-        return squares.clamp_min(1e-24).sqrt()
+        return self._coarse_squares().clamp_min(1e-24).sqrt()
 
     def kernels(self, text: Tensor) -> AffineMap:
         """Label vectors (N, C) or (B, N, C) as maps from features to dot products.
@@ -95,6 +94,23 @@ class PixelEmbeddings:
         text = at_least_float32(text)
         with no_autocast(text):
             return AffineMap(text @ self.projection.weight, text @ self.projection.bias)
+
+    def _coarse_squares(self) -> Tensor:
+        """Squares of `coarse_norms`.
+
+        While the map learns, by its Gram matrix: |W x + b|^2 is a quadratic form of (x, 1), which
+        needs neither embeddings nor gradients of C channels.
+        """
+        short = self._short()
+        width = self.features.shape[1]
+        if not short.weight.requires_grad or len(short.weight) <= width + 1:
+            return squared_norms(short.of(self.features))
+        with no_autocast(self.features):
+            columns = torch.cat([short.weight, short.bias[:, None]], dim=1)
+            gram = columns.T @ columns
+            inner, edge, corner = gram[:-1, :-1], gram[:-1, -1], gram[-1, -1]
+            products = F.conv2d(self.features, inner[:, :, None, None], 2 * edge)
+            return (products * self.features).sum(dim=1, keepdim=True) + corner
 
     def _short(self) -> AffineMap:
         """A map with the same inner products and the fewest channels.

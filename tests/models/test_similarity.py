@@ -202,3 +202,22 @@ def test_arguments_are_left_alone():
     all_logits(compare(pixels, text, 14.0, NO_BLOCK))
     for part, copy in zip((pixels.features, *pixels.projection, text), copies, strict=True):
         assert torch.equal(part, copy)
+
+
+def test_norms_of_a_map_that_learns_are_those_of_its_embeddings():
+    """Their values by the Gram matrix, and gradients of features, kernel and bias."""
+    generator = torch.Generator().manual_seed(3)
+    features = torch.randn(2, 6, 5, 4, generator=generator, dtype=torch.float64)
+    weight = torch.randn(24, 6, generator=generator, dtype=torch.float64)
+    bias = torch.randn(24, generator=generator, dtype=torch.float64)
+    inputs = [value.requires_grad_() for value in (features, weight, bias)]
+
+    embeddings = torch.einsum("cf,bfhw->bchw", weight, features) + bias[:, None, None]
+    expected = embeddings.square().sum(dim=1, keepdim=True).sqrt()
+    norms = PixelEmbeddings(features, AffineMap(weight, bias)).coarse_norms
+
+    torch.testing.assert_close(norms, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(norms.sin().sum(), inputs),
+        torch.autograd.grad(expected.sin().sum(), inputs),
+    )
