@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lseg.data.base.datamodule import SegmentationDataModule
+    from lseg.data.base.mixture import MixedDataModule, MixedSet
     from lseg.data.fewshot.benchmarks import (
         CocoBenchmark,
         FssBenchmark,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CocoBenchmark",
     "FssBenchmark",
+    "MixedDataModule",
+    "MixedSet",
     "PairsBenchmark",
     "PairsDataModule",
     "PascalBenchmark",
@@ -35,6 +38,8 @@ __all__ = [
 _HOMES = {
     "CocoBenchmark": "lseg.data.fewshot.benchmarks",
     "FssBenchmark": "lseg.data.fewshot.benchmarks",
+    "MixedDataModule": "lseg.data.base.mixture",
+    "MixedSet": "lseg.data.base.mixture",
     "PairsBenchmark": "lseg.data.fewshot.benchmarks",
     "PairsDataModule": "lseg.data.sets.pairs",
     "PascalBenchmark": "lseg.data.fewshot.benchmarks",

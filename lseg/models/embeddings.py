@@ -14,6 +14,7 @@ it can be reordered without changing the result:
     QR decomposition of [W b], that is R x, of F + 1 channels instead of C.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -71,6 +72,13 @@ class PixelEmbeddings:
 
     features: Tensor
     projection: AffineMap
+
+    def split(self, counts: Sequence[int]) -> "list[PixelEmbeddings]":
+        """Those of so many pictures each, one behind another."""
+        if len(counts) == 1:
+            return [self]
+        parts = self.features.split(list(counts))
+        return [PixelEmbeddings(features, self.projection) for features in parts]
 
     def dense(self) -> Tensor:
         """The embeddings themselves at half resolution, (B, C, 2h, 2w), before any division."""

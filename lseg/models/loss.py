@@ -13,19 +13,42 @@ from lseg.models.similarity import PixelLogits, Strip
 from lseg.models.strips import picture_groups, row_strips
 
 
-def strip_cross_entropy(
+class PixelLosses(NamedTuple):
+    """The losses of many pixels.
+
+    Attributes:
+        total: Their sum, a scalar.
+        weight: What it is divided by for their mean: how many they are, or their class weights'
+            sum; 0 where no pixel is labelled.
+    """
+
+    total: Tensor
+    weight: Tensor
+
+    def mean(self) -> Tensor:
+        """The mean loss; 0, with gradients of 0, where no pixel is labelled."""
+        return self.total / torch.where(self.weight > 0, self.weight, 1)
+
+
+def mean_of_all(parts: Sequence[PixelLosses]) -> Tensor:
+    """The mean loss of the pixels of several parts of a batch."""
+    totals, weights = zip(*parts, strict=True)
+    return PixelLosses(sum(totals[1:], totals[0]), sum(weights[1:], weights[0])).mean()
+
+
+def strip_losses(
     logits: PixelLogits,
     mask: Tensor,
     ignore_index: int,
     label_smoothing: float = 0.0,
     class_weights: Tensor | None = None,
-) -> Tensor:
-    """Mean cross-entropy over labelled pixels between upsampled logits and a mask.
+) -> PixelLosses:
+    """Cross-entropy over labelled pixels between upsampled logits and a mask.
 
-    Equal to `mean_cross_entropy` of the logits at full resolution, and so are its gradients; but of
-    the full resolution no more than a strip exists at a time. The loss of a strip is differentiated
-    as soon as it is computed, and only its gradients are kept. (The result can be differentiated
-    once, not twice.)
+    Equal to `dense_losses` of the logits at full resolution, and so are its gradients; but of the
+    full resolution no more than a strip exists at a time. The loss of a strip is differentiated as
+    soon as it is computed, and only its gradients are kept. (The result can be differentiated once,
+    not twice.)
 
     Args:
         logits: Of B pictures, not yet computed.
@@ -33,15 +56,38 @@ def strip_cross_entropy(
         ignore_index: Mask value that does not count.
         label_smoothing: Share of the target that is spread over all labels, in [0, 1).
         class_weights: (N) factors of the labels' pixels; the mean is divided by their sum.
-
-    Returns:
-        A scalar; 0, with gradients of 0, where no pixel is labelled.
     """
     options = _Options(mask, ignore_index, label_smoothing, class_weights)
     half = logits.half
     inputs = (half.features, half.norms, *half.kernels, *half.block.parameters())
     total = _StripLoss.apply(options, logits, *inputs)
-    return total / _weight(mask, ignore_index, class_weights)
+    return PixelLosses(total, _weight(mask, ignore_index, class_weights))
+
+
+def dense_losses(
+    logits: Tensor,
+    mask: Tensor,
+    ignore_index: int,
+    label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
+) -> PixelLosses:
+    """As `strip_losses`, of logits (B, N, H, W) that exist."""
+    total = F.cross_entropy(
+        at_least_float32(logits), mask, class_weights, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, reduction="sum",
+    )  # fmt: skip
+    return PixelLosses(total, _weight(mask, ignore_index, class_weights))
+
+
+def strip_cross_entropy(
+    logits: PixelLogits,
+    mask: Tensor,
+    ignore_index: int,
+    label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """The mean of `strip_losses`, a scalar."""
+    return strip_losses(logits, mask, ignore_index, label_smoothing, class_weights).mean()
 
 
 def mean_cross_entropy(
@@ -51,12 +97,8 @@ def mean_cross_entropy(
     label_smoothing: float = 0.0,
     class_weights: Tensor | None = None,
 ) -> Tensor:
-    """As `strip_cross_entropy`, of logits (B, N, H, W) that exist."""
-    total = F.cross_entropy(
-        at_least_float32(logits), mask, class_weights, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, reduction="sum",
-    )  # fmt: skip
-    return total / _weight(mask, ignore_index, class_weights)
+    """The mean of `dense_losses`, a scalar."""
+    return dense_losses(logits, mask, ignore_index, label_smoothing, class_weights).mean()
 
 
 def balancing_weights(counts: Tensor, exponent: float) -> Tensor:
@@ -80,9 +122,8 @@ def _weight(mask: Tensor, ignore_index: int, class_weights: Tensor | None) -> Te
     """What a sum over pixels is divided by for the mean."""
     counted = mask != ignore_index
     if class_weights is None:
-        return counted.sum().clamp_min(1)
-    total = (class_weights[mask.where(counted, 0)] * counted).sum()
-    return torch.where(total > 0, total, 1)
+        return counted.sum()
+    return (class_weights[mask.where(counted, 0)] * counted).sum()
 
 
 class _Options(NamedTuple):

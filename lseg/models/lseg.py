@@ -79,9 +79,25 @@ class LSeg(Network):
 
     def logits(self, pixels: Tensor, labels: Labels) -> PixelLogits:
         """As `forward`, but logits are computed only where rows of them are asked for."""
+        (logits,) = self.logits_of_parts(pixels, [len(pixels)], [labels])
+        return logits
+
+    def logits_of_parts(
+        self, pixels: Tensor, counts: Sequence[int], labels: Sequence[Labels]
+    ) -> list[PixelLogits]:
+        """As `logits`, where parts of a batch are asked for labels of their own.
+
+        Args:
+            pixels: (B, 3, H, W).
+            counts: Pictures of each part, B in all; the parts stand one behind another.
+            labels: Of each part.
+        """
         padded, size = pad_to_multiple(pixels, self.trunk.multiple)
-        half = self.compare(self.embed(padded), labels)
-        return PixelLogits(half, (padded.shape[-2], padded.shape[-1]), size)
+        parts = self.embed(padded).split(counts)
+        return [
+            PixelLogits(self.compare(part, asked), (padded.shape[-2], padded.shape[-1]), size)
+            for part, asked in zip(parts, labels, strict=True)
+        ]
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Pixel embeddings at the network's own output stride, before the unit-norm division.
@@ -140,11 +156,24 @@ class LSeg(Network):
         Raises:
             ConfigError: If a spatial block needs the logits at half resolution.
         """
+        (logits,) = self.coarse_logits_of_parts(pixels, [len(pixels)], [labels])
+        return logits
+
+    def coarse_logits_of_parts(
+        self, pixels: Tensor, counts: Sequence[int], labels: Sequence[Labels]
+    ) -> list[Tensor]:
+        """As `coarse_logits`, of parts of a batch; see `logits_of_parts`.
+
+        Raises:
+            ConfigError: As `coarse_logits`.
+        """
         if self.config.block != "none":
             raise ConfigError("spatial blocks work at half resolution: use loss_stride 1")
         padded, _ = pad_to_multiple(pixels, self.trunk.multiple)
-        text = self.label_vectors(labels)
-        return coarse_logits(self.embed(padded), text, self.config.logit_scale)
+        return [
+            coarse_logits(part, self.label_vectors(asked), self.config.logit_scale)
+            for part, asked in zip(self.embed(padded).split(counts), labels, strict=True)
+        ]
 
     def label_vectors(self, labels: Labels) -> Tensor:
         """Label names, or vectors of any norm, to unit vectors (N, C) or (B, N, C).

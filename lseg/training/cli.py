@@ -147,7 +147,8 @@ class TrainingCLI(LightningCLI):
             ConfigError: If that is nothing that a validation logs.
         """
         if self.trainer.limit_val_batches:
-            check_monitors(self.trainer, [name for name, _ in self.datamodule.val_sets])
+            names = [name for name, _ in self.datamodule.val_sets]
+            check_monitors(self.trainer, names, self.datamodule.mean_name)
         self.started = time.monotonic()
 
     def after_fit(self) -> None:

@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean as mean
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,19 @@ from torch import Tensor, nn
 
 from lseg.checkpoints.backbone import pretrained_backbone
 from lseg.config import LSegConfig
-from lseg.data.base.datamodule import SegmentationDataModule
+from lseg.data.base.datamodule import LabelSet, SegmentationDataModule
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.models.acceleration import TrainingPrecision, prepare_training
-from lseg.models.loss import balancing_weights, mean_cross_entropy, strip_cross_entropy
+from lseg.models.loss import balancing_weights
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
 from lseg.store.lightning import note_config
 from lseg.store.tensors import load_weights
-from lseg.training.candidates import candidate_labels, candidate_rows, candidate_text
+from lseg.training.candidates import Batch, candidate_labels, candidate_text
 from lseg.training.finite import check_weights
 from lseg.training.monitors import FIGURES, LOSS, by_group
+from lseg.training.objective import STRIDES, AskedSet, LossConfig, batch_loss
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
 from lseg.training.resume import (
     GRADIENTS_KEY,
@@ -36,15 +37,14 @@ from lseg.training.resume import (
     settled,
 )
 
-Batch = dict[str, Tensor]
-
 
 class LSegModule(LightningModule):
     """Per-pixel cross-entropy between logits and masks; only the image encoder learns.
 
-    Label vectors are encoded once, before the first step; a batch may ask each picture for labels
-    of its own (see `lseg.training.candidates`). Validation pools IoU over the pictures of each
-    validation set, and logs the mean over the sets of a group as `val/<group>/miou`.
+    Label vectors are encoded once, before the first step; a batch may be of several sets, each with
+    its own labels (see `lseg.training.objective`), or ask each picture for labels of its own (see
+    `lseg.training.candidates`). Validation pools IoU over the pictures of each validation set, and
+    logs the mean over the sets of a group as `val/<group>/miou`.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class LSegModule(LightningModule):
             ConfigError: If values do not fit together.
         """
         super().__init__()
-        if loss_stride not in (1, 4):
+        if loss_stride not in STRIDES:
             raise ConfigError(f"loss_stride is {loss_stride}: it must be 1 or 4")
         if class_balance < 0:
             raise ConfigError(f"class_balance is {class_balance}: it must be 0 or more")
@@ -96,7 +96,7 @@ class LSegModule(LightningModule):
         self.class_balance = class_balance
         self.precision = precision
         self.compiled = compiled
-        self.class_weights: Tensor | None = None
+        self.asked: list[AskedSet] = []
         self.net = LSeg(network)
         if backbone_weights is not None:
             backbone = pretrained_backbone(network.trunk, backbone_weights)
@@ -132,12 +132,15 @@ class LSegModule(LightningModule):
         return self
 
     def on_fit_start(self) -> None:
-        """Encodes the training labels and weighs the classes, once."""
+        """Encodes the training labels and weighs the classes of each set, once."""
         self.train()  # Lightning keeps the modes that it finds, and networks start in train mode
-        self.train_text = self.net.encode_labels(self.data.labels)
+        texts = [self.net.encode_labels(labels) for _, labels in self.data.train_sets]
+        weights: list[Tensor | None] = [None] * len(texts)
         if self.class_balance:
-            weights = balancing_weights(self.data.pixel_counts(), self.class_balance)
-            self.class_weights = weights.to(self.device)
+            counts = self.data.pixel_counts_by_set()
+            weights = [balancing_weights(c, self.class_balance).to(self.device) for c in counts]
+        self.asked = [AskedSet(*pair) for pair in zip(texts, weights, strict=True)]
+        self.loss = LossConfig(self.loss_stride, self.label_smoothing, self.data.ignore_value)
         self.net.to(memory_format=torch.channels_last)
         prepare_training(self.net, self.precision, self.compiled)
 
@@ -155,17 +158,7 @@ class LSegModule(LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
-        pixels, ignore = self.net.normalize(batch["image"]), self.data.ignore_value
-        text = candidate_text(self.train_text, batch)
-        options = (ignore, self.label_smoothing, self.class_weights)
-        if self.loss_stride == 1:
-            mask = candidate_rows(batch["mask"], batch, ignore)
-            logits = self.net.logits(pixels, text)
-            loss = strip_cross_entropy(logits, mask, *options)
-        else:
-            coarse = self.net.coarse_logits(pixels, text)
-            mask = candidate_rows(sample_mask(batch["mask"], coarse.shape[-2:]), batch, ignore)
-            loss = mean_cross_entropy(coarse, mask, *options)
+        loss = batch_loss(self.net, self.asked, batch, self.loss)
         self.log(LOSS, loss, prog_bar=True)
         return loss
 
@@ -235,7 +228,7 @@ class LSegModule(LightningModule):
         checkpoint["loops"]["fit_loop"] = settled(checkpoint["loops"]["fit_loop"])
         self.gradients = checkpoint.get(GRADIENTS_KEY, {})
 
-    def _start_evaluation(self, sets: list[tuple[str, list[str]]]) -> None:
+    def _start_evaluation(self, sets: list[LabelSet]) -> None:
         self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]
         ignore, first = self.data.ignore_value, self.data.first_counted_label
         self.metrics = {
@@ -252,16 +245,14 @@ class LSegModule(LightningModule):
 
     def _log_scores(self, stage: str) -> None:
         self.scores = {name: metric.compute() for name, metric in self.metrics.items()}
+        means = []
         for group, members in by_group(self.scores).items():
-            for figure in FIGURES:
-                mean = sum(getattr(scores, figure) for scores in members) / len(members)
-                self.log(f"{stage}/{group}/{figure}", mean, prog_bar=figure == "miou")
+            means.append({name: mean(getattr(one, name) for one in members) for name in FIGURES})
+            self._log_figures(f"{stage}/{group}", means[-1])
+        if self.data.mean_name is not None:
+            overall = {name: mean(group_mean[name] for group_mean in means) for name in FIGURES}
+            self._log_figures(f"{stage}/{self.data.mean_name}", overall)
 
-
-def sample_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """The mask (B, H, W) at the pixels where logits of `size` lie (corners aligned)."""
-    rows, columns = (
-        torch.linspace(0, full - 1, part, device=mask.device).round().long()
-        for full, part in zip(mask.shape[-2:], size, strict=True)
-    )
-    return mask[:, rows][:, :, columns]
+    def _log_figures(self, name: str, figures: dict[str, float]) -> None:
+        for figure, value in figures.items():
+            self.log(f"{name}/{figure}", value, prog_bar=figure == "miou")

@@ -23,17 +23,18 @@ def by_group(sets: Mapping[str, ValueT]) -> dict[str, list[ValueT]]:
     return groups
 
 
-def check_monitors(trainer: Trainer, val_sets: Iterable[str]) -> None:
+def check_monitors(trainer: Trainer, val_sets: Iterable[str], mean: str | None = None) -> None:
     """Compares what checkpoints and early stopping wait for with what a run logs.
 
     Args:
         trainer: Has the callbacks.
         val_sets: Names of the validation sets.
+        mean: What the mean over their groups is called, if it is logged.
 
     Raises:
         ConfigError: If one waits for something else.
     """
-    groups = by_group({name: name for name in val_sets})
+    groups = list(by_group({name: name for name in val_sets})) + [mean] * (mean is not None)
     logged = [LOSS, *(f"val/{group}/{figure}" for group in groups for figure in FIGURES)]
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if not isinstance(callback, ModelCheckpoint | EarlyStopping):

@@ -9,6 +9,7 @@ from lseg.data.fewshot.shapes_benchmark import ShapesBenchmark
 from lseg.data.fewshot.zeroshot import ZeroShotDataModule
 from lseg.training.candidates import candidate_labels, candidate_rows, candidate_text
 from lseg.training.module import LSegModule
+from lseg.training.objective import AskedSet, LossConfig, batch_loss
 from lseg.training.optim import OptimConfig
 
 IGNORED = 65535
@@ -51,24 +52,22 @@ def test_without_asked_everything_stays_as_it_is():
 def test_the_loss_is_two_way_cross_entropy_picture_by_picture(network, zeroshot, loss_stride):
     """At stride 4, against logits computed for the same aligned pixels."""
     module = LSegModule(network, loss_stride=loss_stride)
-    module.trainer = type("Running", (), {"datamodule": zeroshot})
-    module.log = lambda *_, **__: None
-    module.train_text = module.net.encode_labels(zeroshot.labels)
+    asked = AskedSet(module.net.encode_labels(zeroshot.labels))
     module.eval()
     batch = next(iter(zeroshot.train_dataloader()))
     with torch.no_grad():
-        found = module.training_step(batch, 0)
+        found = batch_loss(module.net, [asked], batch, LossConfig(loss_stride, 0.0, IGNORED))
         losses = []
-        for image, mask, asked in zip(*batch.values(), strict=True):
+        for image, mask, labels in zip(*batch.values(), strict=True):
             pixels = module.net.normalize(image[None])
-            text = module.train_text[asked]
+            text = asked.text[labels]
             if loss_stride == 1:
                 logits = module.net(pixels, text)
             else:
                 logits = module.net.coarse_logits(pixels, text)
                 where = torch.linspace(0, 31, logits.shape[-1]).round().long()
                 mask = mask[where][:, where]
-            losses.append(F.cross_entropy(logits, (mask[None] == asked[1]).long()))
+            losses.append(F.cross_entropy(logits, (mask[None] == labels[1]).long()))
     assert found.item() == pytest.approx(torch.stack(losses).mean().item(), rel=1e-4)
 
 

@@ -13,7 +13,8 @@ from lseg.data.base.transforms import AugmentConfig
 from lseg.data.sets.pairs import PairsDataModule
 from lseg.errors import ConfigError
 from lseg.text.encoder import LabelEncoder, OpenClipText
-from lseg.training.module import LSegModule, sample_mask
+from lseg.training.module import LSegModule
+from lseg.training.objective import sample_mask
 from lseg.training.optim import OptimConfig
 
 QUIET = {
@@ -102,7 +103,9 @@ def test_balanced_classes_weigh_by_the_pixels_of_the_training_masks(network, tmp
     Trainer(**QUIET, max_epochs=1).fit(module, datamodule=pairs)
     counts = np.array([992, 768, 256])
     wanted = [*np.sqrt(768 / counts), 1.0]  # no picture shows the last class
-    torch.testing.assert_close(module.class_weights, torch.tensor(wanted, dtype=torch.float32))
+    torch.testing.assert_close(
+        module.asked[0].class_weights, torch.tensor(wanted, dtype=torch.float32)
+    )
 
 
 def test_a_data_module_that_cannot_count_says_so(network, data):

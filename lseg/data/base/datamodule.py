@@ -17,6 +17,9 @@ from lseg.data.base.loader import TrainLoader
 from lseg.data.base.sampler import EpochSampler, ExactSampler
 from lseg.errors import ConfigError, DataError
 
+LabelSet = tuple[str, list[str]]
+"""Name of a data set, and its labels in the order of its mask values."""
+
 
 @dataclass(kw_only=True)
 class LoaderConfig:
@@ -82,24 +85,32 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
 
     def make_test_sets(self) -> Mapping[str, SegmentationData]:
         """Build the test sets, as `make_val_sets`; the validation sets if not overridden."""
-        return self._val_data
+        return self.val_data
 
     @cached_property
-    def _train_data(self) -> SegmentationData:
+    def train_data(self) -> SegmentationData:
+        """The training set, made when it is first needed."""
         return self.make_train_set()
 
     @cached_property
-    def _val_data(self) -> Mapping[str, SegmentationData]:
+    def val_data(self) -> Mapping[str, SegmentationData]:
+        """The validation sets, made when they are first needed."""
         return self.make_val_sets()
 
     @cached_property
-    def _test_data(self) -> Mapping[str, SegmentationData]:
+    def test_data(self) -> Mapping[str, SegmentationData]:
+        """The test sets, made when they are first needed."""
         return self.make_test_sets()
 
     @property
     def labels(self) -> list[str]:
         """The label set of training, in the order of the mask values."""
-        return self._train_data.labels
+        return self.train_data.labels
+
+    @property
+    def train_sets(self) -> list[LabelSet]:
+        """Name and label set of each training set; of several, items say by "set" which one."""
+        return [("train", self.labels)]
 
     def pixel_counts(self) -> Tensor:
         """Training pixels of each label, (N) int64, for `class_balance`.
@@ -109,15 +120,24 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
         """
         raise ConfigError(f"{type(self).__name__} cannot count pixels: set model.class_balance 0")
 
-    @property
-    def val_sets(self) -> list[tuple[str, list[str]]]:
-        """Name and label set of each validation loader, in their order."""
-        return [(name, data.labels) for name, data in self._val_data.items()]
+    def pixel_counts_by_set(self) -> list[Tensor]:
+        """`pixel_counts` of each of `train_sets`."""
+        return [self.pixel_counts()]
 
     @property
-    def test_sets(self) -> list[tuple[str, list[str]]]:
+    def mean_name(self) -> str | None:
+        """What the mean of the figures of all validation groups is logged as; None: it is not."""
+        return None
+
+    @property
+    def val_sets(self) -> list[LabelSet]:
+        """Name and label set of each validation loader, in their order."""
+        return [(name, data.labels) for name, data in self.val_data.items()]
+
+    @property
+    def test_sets(self) -> list[LabelSet]:
         """Name and label set of each test loader, in their order."""
-        return [(name, data.labels) for name, data in self._test_data.items()]
+        return [(name, data.labels) for name, data in self.test_data.items()]
 
     @property
     def val_labels(self) -> list[str]:
@@ -127,12 +147,16 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
     @property
     def ignore_value(self) -> int:
         """Mask value of items that counts neither in losses nor in metrics."""
-        return self._train_data.ignore_index
+        return self.train_data.ignore_index
 
     @property
     def first_counted_label(self) -> int:
         """Label from which on mIoU is averaged; 0 counts all."""
         return 0
+
+    def make_sampler(self, data: SegmentationData) -> EpochSampler:
+        """Return the order of the training set."""
+        return EpochSampler(data, self.seed, self.repeat)
 
     def train_dataloader(self) -> TrainLoader:
         """Return the loader of shuffled, full batches.
@@ -140,8 +164,8 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
         Raises:
             DataError: If the training set is too small for one batch.
         """
-        data = self._train_data
-        sampler = EpochSampler(data, self.seed, self.repeat)
+        data = self.train_data
+        sampler = self.make_sampler(data)
         if len(sampler) < self.batch_size:
             raise DataError(
                 f"{len(data)} training images read {self.repeat} times by "
@@ -153,11 +177,11 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """Return a loader for each of `val_sets`, every item once, in order."""
-        return [self._exact_loader(data) for data in self._val_data.values()]
+        return [self._exact_loader(data) for data in self.val_data.values()]
 
     def test_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """Return a loader for each of `test_sets`, every item once, in order."""
-        return [self._exact_loader(data) for data in self._test_data.values()]
+        return [self._exact_loader(data) for data in self.test_data.values()]
 
     def _batches_done(self) -> int:
         """Batches of the running epoch that training has had; none but in a resumed run."""

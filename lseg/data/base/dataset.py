@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional
 
-from lseg.data.base.folder import AnnotatedFolder, label_mask
+from lseg.data.base.background import BackgroundRule, LabelPlaces, label_places
+from lseg.data.base.folder import BACKGROUND, AnnotatedFolder, label_mask
 from lseg.data.base.items import Augmentation, ItemKey, split_key
 from lseg.data.base.mask_values import ignore_value
 
@@ -58,6 +59,17 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
         self.labels = list(folder.classes if labels is None else labels)
         self.ignore_index = ignore_value(len(self.labels)) if ignore_index is None else ignore_index
         self.transform, self.seed = transform, seed
+        self.places: LabelPlaces | None = None
+
+    def ask_background(self, rule: BackgroundRule | None) -> None:
+        """Say what pixels are that show none of the classes; `labels` follows.
+
+        Raises:
+            ConfigError, LabelError: If the rule does not fit the set; see `label_places`.
+        """
+        self.places = label_places(self.folder, self.labels, rule)
+        self.labels = list(self.places.labels)
+        self.ignore_index = ignore_value(len(self.labels))
 
     @property
     def names(self) -> list[str]:
@@ -79,19 +91,26 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
         epoch, index = split_key(key)
         picture = self.folder.read(self.stems[index])
         image = functional.pil_to_tensor(picture.image)
-        mask = label_mask(picture.mask, self.ignore_index)
+        if self.places is None:
+            mask = label_mask(picture.mask, self.ignore_index)
+        else:
+            mask = self.places.mask(picture.mask, self.ignore_index)
         if self.transform is not None:
             image, mask = self.transform(image, mask, seed=(self.seed, epoch, index))
         return {"image": image, "mask": mask}
 
     def pixel_counts(self) -> Tensor:
-        """Pixels of each class in all masks, (N) int64; reads every mask, images are not opened.
+        """Pixels of each label in all masks, (N) int64; reads every mask, images are not opened.
 
         Raises:
             DataError, ImageError: As for an item.
         """
         counts = np.zeros(len(self.classes), np.int64)
+        background = 0
         for stem in self.stems:
             mask = self.folder.mask(stem)
             counts += np.bincount(mask[mask >= 0], minlength=len(counts))
+            background += int((mask == BACKGROUND).sum())
+        if self.places is not None:
+            counts = self.places.counts(counts, background)
         return torch.from_numpy(counts)

@@ -10,6 +10,9 @@ from torch.utils.data import default_collate
 
 from lseg.errors import DataError
 
+SET = "set"
+"""Key of an item's or a batch's part that says which of several data sets a picture is of."""
+
 ItemKey = int | tuple[int, int]
 """How an item is asked for: (epoch, index), or an index alone for epoch 0."""
 
@@ -60,7 +63,7 @@ class NamedData(SegmentationData, Protocol):
 
 
 def collate(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Stack items into a batch.
+    """Stack items into a batch; of several data sets, those of one stand together, in their order.
 
     Raises:
         DataError: If the images differ in size.
@@ -70,6 +73,8 @@ def collate(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         listed = ", ".join(f"{width}x{height}" for height, width in sizes)
         raise DataError(
             f"a batch of {len(items)} has images of different sizes ({listed}, width x height); "
-            "set data.val_batch_size to 1"
+            "set data.val_batch_size to 1, and one augment.crop for all sets of a training"
         )
+    if SET in items[0]:
+        items = sorted(items, key=lambda item: int(item[SET]))
     return default_collate(list(items))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lseg.data.base.text_files import read_text
 from lseg.errors import LabelError, shown
-from lseg.paths import expanded, is_file, user_path
+from lseg.paths import expanded, is_file, resolve_data_path, user_path
 
 _ACCEPTED = (
     'Give a list of strings, a string such as "sky,road,other", or a text file with one label a '
@@ -100,6 +100,10 @@ def read_label_lines(path: Path) -> list[str]:
     return labels
 
 
+Prompts = str | Path | Mapping[str, str]
+"""A JSON file {class name: label to ask for}, or such a mapping itself."""
+
+
 def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
     """Return the label to ask the text encoder for, for each class in order.
 
@@ -121,21 +125,36 @@ def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
     # The hook turns JSON objects into lists of tuples; a JSON array has other members, or none.
     if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
         raise LabelError(f"{path} does not hold a JSON object. {_PROMPTS}")
+    return prompts_of(pairs, classes, f"{path}")
+
+
+def class_prompts(prompts: Prompts, classes: Sequence[str]) -> list[str]:
+    """As `load_prompts`, of a mapping or a file; a relative path is looked up under LSEG_DATA."""
+    if isinstance(prompts, Mapping):
+        return prompts_of(prompts.items(), classes, "the prompts given")
+    return load_prompts(resolve_data_path(prompts), classes)
+
+
+def prompts_of(
+    pairs: Iterable[tuple[str, object]], classes: Sequence[str], origin: str
+) -> list[str]:
+    """As `load_prompts`, of (class name, prompt) pairs; messages call the place `origin`."""
     pairs = [(clean_name(name), prompt) for name, prompt in pairs]
     classes = [clean_name(name) for name in classes]
-    refuse_repeated([name for name, _ in pairs], f"the keys of {path}")
+    refuse_repeated([name for name, _ in pairs], f"the keys of {origin}")
+    prompts = {}
     for name, prompt in pairs:
         if name not in classes:
             close = get_close_matches(name, classes, n=3, cutoff=0.5) or list(classes[:3])
             raise LabelError(
-                f"{path} has a prompt for {name!r}, which is none of the {len(classes)} classes; "
+                f"{origin} has a prompt for {name!r}, which is none of the {len(classes)} classes; "
                 f"the closest are {', '.join(map(repr, close))}. Correct or remove that entry."
             )
         if not isinstance(prompt, str) or not prompt.strip():
-            raise LabelError(f"{path}: the prompt of {name!r} is {prompt!r}. {_PROMPTS}")
-    prompts = dict(pairs)
-    labels = [clean_label(prompts.get(name, name), f"{path}") for name in classes]
-    refuse_repeated(labels, f"the prompts of {path}")
+            raise LabelError(f"{origin}: the prompt of {name!r} is {prompt!r}. {_PROMPTS}")
+        prompts[name] = prompt
+    labels = [clean_label(prompts.get(name, name), origin) for name in classes]
+    refuse_repeated(labels, f"the prompts of {origin}")
     return labels
 
 

@@ -54,15 +54,19 @@ class EpochSampler(DistributedSampler[tuple[int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield this replica's share of the epoch that `set_epoch` named, but for `skip` items."""
+        keys = self.keys()
+        first = self.rank + self.skip * self.num_replicas
+        for position in range(first, self.total_size, self.num_replicas):
+            yield keys[position % len(keys)]
+
+    def keys(self) -> list[tuple[int, int]]:
+        """All replicas' items of the epoch that `set_epoch` named, in order."""
         rng = np.random.default_rng([self.seed, self.epoch])
-        keys = [
+        return [
             (self.epoch * self.repeat + number, int(index))
             for number in range(self.repeat)
             for index in rng.permutation(self.length)
         ]
-        first = self.rank + self.skip * self.num_replicas
-        for position in range(first, self.total_size, self.num_replicas):
-            yield keys[position % len(keys)]
 
 
 class ExactSampler(DistributedSampler[int]):

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from lseg.data.base.background import BackgroundRule
 from lseg.data.base.check import picture_problems
 from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.folder import AnnotatedFolder
 from lseg.data.base.images import load_colours, load_mask
 from lseg.data.base.items import Augmentation, SegmentationData
-from lseg.data.base.labels import load_prompts
+from lseg.data.base.labels import Prompts, class_prompts
 from lseg.data.base.orientation import Orientation
 from lseg.data.base.transforms import AugmentConfig, JointTransform
 from lseg.data.base.turned_pictures import warn_of_ambiguity
@@ -115,7 +116,7 @@ class PairsDataset(FolderDataset):
         root: str | Path,
         split: str,
         ignore_index: int | None = None,
-        prompts: str | Path | None = None,
+        prompts: Prompts | None = None,
         transform: Augmentation | None = None,
         seed: int = 0,
         orientation: Orientation | None = None,
@@ -126,7 +127,7 @@ class PairsDataset(FolderDataset):
             root: The folder; a relative path is looked up under LSEG_DATA (default `./data`).
             split: Name of the list without `.txt`.
             ignore_index: Mask value to leave out; see `PairsConfig`.
-            prompts: JSON file {class name: prompt}, looked up as `root` is.
+            prompts: {class name: prompt}, or a JSON file that holds it, looked up as `root` is.
             transform: See `FolderDataset`.
             seed: See `FolderDataset`.
             orientation: What masks lie over; see `AnnotatedFolder`.
@@ -138,7 +139,7 @@ class PairsDataset(FolderDataset):
         folder = PairsFolder(root, split, ignore_index, orientation)
         labels: list[str] | None = None
         if prompts is not None:
-            named = load_prompts(resolve_data_path(prompts), folder.named_classes)
+            named = class_prompts(prompts, folder.named_classes)
             labels = [named[position] for position in folder.values.kept]
         super().__init__(folder, labels, transform=transform, seed=seed)
 
@@ -152,7 +153,9 @@ class PairsDataModule(SegmentationDataModule):
         train_split: List to train on.
         val_split: List to validate on; its images keep their own size.
         test_split: List to test on; None takes the validation list.
-        prompts: JSON file {class name: prompt}, looked up as `root` is.
+        prompts: {class name: prompt}, or a JSON file that holds it, looked up as `root` is.
+        background: What the class called "background" is, if it is not one like the others:
+            `ignore` leaves its pixels out, `other` asks for them as that.
         ignore_index: Mask value to leave out; that of dataset.yaml, or 255, if not given.
         orientation: What masks lie over where pictures have an EXIF orientation: `displayed` or
             `stored` pixels, or `auto`, so that their size tells; that of dataset.yaml, or `auto`,
@@ -164,7 +167,8 @@ class PairsDataModule(SegmentationDataModule):
     train_split: str = "train"
     val_split: str = "val"
     test_split: str | None = None
-    prompts: str | Path | None = None
+    prompts: str | Path | dict[str, str] | None = None
+    background: BackgroundRule | None = None
     ignore_index: int | None = None
     orientation: Orientation | None = None
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -193,6 +197,7 @@ class PairsDataModule(SegmentationDataModule):
         data = PairsDataset(
             self.root, name, self.ignore_index, self.prompts, None, self.seed, self.orientation
         )
+        data.ask_background(self.background)
         warn_of_ambiguity(data.folder)
         return data
 
