@@ -25,6 +25,7 @@ from lseg.store.lightning import note_config
 from lseg.store.tensors import load_weights
 from lseg.training.candidates import Batch, candidate_labels, candidate_text
 from lseg.training.finite import check_weights
+from lseg.training.frozen import freeze
 from lseg.training.monitors import FIGURES, LOSS, by_group
 from lseg.training.objective import STRIDES, AskedSet, LossConfig, batch_loss
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
@@ -53,6 +54,7 @@ class LSegModule(LightningModule):
         optim: OptimConfig | None = None,
         backbone_weights: str | None = None,
         init_from: str | None = None,
+        freeze_backbone: bool | list[str] = False,
         freeze_backbone_norm: bool = False,
         loss_stride: int = 1,
         label_smoothing: float = 0.0,
@@ -68,6 +70,8 @@ class LSegModule(LightningModule):
             backbone_weights: Initial weights of the image encoder: `timm`, or a file in timm's
                 layout; random by default.
             init_from: A trained model (see `load_model`) to start from instead.
+            freeze_backbone: Train the decoder alone; or patterns of the backbone's parameters that
+                stay as they are (see `lseg.training.frozen.freeze`).
             freeze_backbone_norm: Keep the backbone's batch-norm statistics as they are.
             loss_stride: 1 computes the loss at full resolution; 4 at the decoder's own grid, which
                 is several times cheaper.
@@ -105,6 +109,9 @@ class LSegModule(LightningModule):
         if init_from is not None:
             trained = LSeg.from_pretrained(Path(init_from).expanduser())
             load_weights(self.net, trained.state_dict(), init_from)
+        if freeze_backbone:
+            patterns = ["*"] if freeze_backbone is True else freeze_backbone
+            freeze(self.net.trunk.backbone, patterns)
         self.metrics: dict[str, SegmentationMetric] = {}
         self.scores: dict[str, Scores] = {}
         self.gradients: dict[str, Tensor] = {}  # of the step under way in a checkpoint
