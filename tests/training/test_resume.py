@@ -3,9 +3,11 @@
 import pytest
 import torch
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import EMAWeightAveraging
 
 from lseg.config import LSegConfig, TextConfig, TrunkConfig
 from lseg.data.sets.shapes_data import ShapesDataModule
+from lseg.models.lseg import LSeg
 from lseg.training.module import LSegModule
 from lseg.training.optim import OptimConfig
 from lseg.training.resume import Position
@@ -56,14 +58,14 @@ class Keep(Callback):
             self.keep(trainer, "epoch")
 
 
-def run(network, optim, options, folder=None, resume=None, workers=0):
+def run(network, optim, options, folder=None, resume=None, workers=0, others=()):
     torch.manual_seed(0)
     data = ShapesDataModule(
         train_length=10, val_length=1, size=32, batch_size=2, val_batch_size=1, workers=workers
     )
     module = LSegModule(network, optim, loss_stride=4)
     keep = Keep(folder)
-    trainer = Trainer(**QUIET, **options, callbacks=[keep])
+    trainer = Trainer(**QUIET, **options, callbacks=[*others, keep])
     trainer.fit(module, datamodule=data, ckpt_path=resume)
     optimizer = trainer.optimizers[0].state_dict()
     return module.net.state_dict(), optimizer, keep, trainer
@@ -108,6 +110,25 @@ def test_it_ends_alike_wherever_it_was_stopped(network, optim, options, tmp_path
             resumed_state["state"].values(), state["state"].values(), strict=True
         ):
             assert same(wanted, entry), path.stem
+
+
+def test_averaged_weights_go_on_alike(network, tmp_path):
+    """The average is what is stored as the network, and what is left at the end."""
+    optim, options = OptimConfig("sgd", 1e-2), {"max_epochs": 2, "val_check_interval": 2}
+    weights, _, keep, _ = run(
+        network, optim, options, tmp_path, others=[EMAWeightAveraging(decay=0.7)]
+    )
+    plain, *_ = run(network, optim, options)
+    assert not same(plain, weights)
+    for path in keep.kept[:-1]:  # Lightning averages nothing where nothing is left to train
+        if "batch" in path.stem:
+            continue
+        resumed, *_ = run(
+            network, optim, options, resume=path, others=[EMAWeightAveraging(decay=0.7)]
+        )
+        assert same(weights, resumed), path.stem
+    stored = LSeg.from_pretrained(keep.kept[-1]).state_dict()
+    assert same(weights, stored)
 
 
 def test_a_run_that_was_over_goes_on_to_more_steps(network, tmp_path):
