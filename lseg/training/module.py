@@ -146,7 +146,12 @@ class LSegModule(LightningModule):
         if self.class_balance:
             counts = self.data.pixel_counts_by_set()
             weights = [balancing_weights(c, self.class_balance).to(self.device) for c in counts]
-        self.asked = [AskedSet(*pair) for pair in zip(texts, weights, strict=True)]
+        rests = [
+            self.net.encode_labels(labels) if labels else None for labels in self.data.rest_labels
+        ]
+        if self.loss_stride == 1 and any(rest is not None for rest in rests):
+            raise ConfigError("background 'rest' is for loss_stride 4")
+        self.asked = [AskedSet(*parts) for parts in zip(texts, weights, rests, strict=True)]
         self.loss = LossConfig(self.loss_stride, self.label_smoothing, self.data.ignore_value)
         self.net.to(memory_format=torch.channels_last)
         prepare_training(self.net, self.precision, self.compiled)

@@ -45,11 +45,26 @@ class AskedSet:
 
     Attributes:
         text: Its label vectors, (N, C).
-        class_weights: (N) factors of its labels' pixels, if they do not all weigh the same.
+        class_weights: (N) factors of its labels' pixels, if they do not all weigh the same; one
+            more where it asks for the rest.
+        rest: Vectors (M, C) of labels of other sets, any of which is right where the mask holds
+            N; there are none where it holds no such pixels.
     """
 
     text: Tensor
     class_weights: Tensor | None = None
+    rest: Tensor | None = None
+
+    def with_rest(self, text: Tensor) -> Tensor:
+        """Vectors (N, C) and those of the rest behind them."""
+        return text if self.rest is None else torch.cat([text, self.rest])
+
+    def sum_rest(self, logits: Tensor) -> Tensor:
+        """Logits (B, N + M, h, w) to (B, N + 1, h, w): the rest has the sum of its probabilities."""
+        if self.rest is None:
+            return logits
+        own, others = logits.split([len(self.text), len(self.rest)], dim=1)
+        return torch.cat([own, others.logsumexp(dim=1, keepdim=True)], dim=1)
 
 
 def batch_loss(net: LSeg, sets: Sequence[AskedSet], batch: Batch, config: LossConfig) -> Tensor:
@@ -61,7 +76,7 @@ def batch_loss(net: LSeg, sets: Sequence[AskedSet], batch: Batch, config: LossCo
     parts = split_batch(batch, sets)
     pixels = net.normalize(batch["image"])
     counts = [len(part["mask"]) for _, part in parts]
-    texts = [candidate_text(asked.text, part) for asked, part in parts]
+    texts = [asked.with_rest(candidate_text(asked.text, part)) for asked, part in parts]
     if config.stride == 1:
         logits = net.logits_of_parts(pixels, counts, texts)
         return mean_of_all([
@@ -70,7 +85,9 @@ def batch_loss(net: LSeg, sets: Sequence[AskedSet], batch: Batch, config: LossCo
         ])  # fmt: skip
     coarse = net.coarse_logits_of_parts(pixels, counts, texts)
     return mean_of_all([
-        dense_losses(maps, _rows(part, config, maps.shape[-2:]), *_options(asked, config))
+        dense_losses(
+            asked.sum_rest(maps), _rows(part, config, maps.shape[-2:]), *_options(asked, config)
+        )
         for maps, (asked, part) in zip(coarse, parts, strict=True)
     ])  # fmt: skip
 

@@ -78,6 +78,34 @@ def test_the_loss_of_each_picture_is_over_the_labels_of_its_own_set(network, str
             torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
+def test_where_a_set_asks_for_the_rest_any_label_of_another_is_right(network):
+    """Against -log of the sum of their probabilities, pixel by pixel."""
+    torch.manual_seed(0)
+    net = LSegModule(network).net.eval()
+    text, rest, weights = torch.randn(3, 16), torch.randn(5, 16), torch.tensor([1.0, 2.0, 3.0, 0.5])
+    image = torch.randint(256, (2, 3, 32, 32))
+    mask = torch.randint(5, (2, 32, 32))
+    mask[mask == 4] = 255
+    batch = {"image": image, "mask": mask, "set": torch.tensor([0, 0])}
+    found = batch_loss(net, [AskedSet(text, weights, rest)], batch, LossConfig(4, 0.0, 255))
+
+    logits = net.coarse_logits(net.normalize(image), torch.cat([text, rest]))
+    where = torch.linspace(0, 31, logits.shape[-1]).round().long()
+    probabilities = logits.detach().double().softmax(dim=1)
+    total, weight = 0.0, 0.0
+    for number in range(2):
+        for row, y in enumerate(where.tolist()):
+            for column, x in enumerate(where.tolist()):
+                label = int(mask[number, y, x])
+                if label == 255:
+                    continue
+                at = probabilities[number, :, row, column]
+                right = at[3:].sum() if label == 3 else at[label]
+                total -= float(weights[label] * right.log())
+                weight += float(weights[label])
+    assert found.item() == pytest.approx(total / weight, rel=1e-5)
+
+
 def test_a_batch_of_one_set_is_no_exception(network):
     data = mixture()
     net = LSegModule(network).net.eval()

@@ -14,9 +14,10 @@ from lseg.data.base.folder import AnnotatedFolder, Background
 from lseg.data.base.labels import refuse_repeated
 from lseg.errors import ConfigError
 
-BackgroundRule = Literal["ignore", "other", "class"]
+BackgroundRule = Literal["ignore", "other", "class", "rest"]
 """`ignore`: they count neither in the loss nor in the figures. `other`: they are asked for as
-`other`. `class`: they are a class of the set, by its own label."""
+`other`. `class`: they are a class of the set, by its own label. `rest`: in the loss, any label that
+another set of the mixture has and this one has not is right; they do not count in the figures."""
 
 OTHER = "other"
 CLASS_NAME = "background"
@@ -31,11 +32,13 @@ class LabelPlaces:
         labels: The labels.
         of_classes: Index of the label of each class; -1 where its pixels are ignored.
         of_background: Index of the label of `BACKGROUND` pixels; -1 where they are ignored.
+        rest: Whether one index more than there are labels stands for the labels of other sets.
     """
 
     labels: tuple[str, ...]
     of_classes: tuple[int, ...]
     of_background: int = _NO_LABEL
+    rest: bool = False
 
     def mask(self, mask: np.ndarray, ignore_index: int) -> Tensor:
         """The mask of an `AnnotatedImage` as label indices or `ignore_index`, (H, W) int64."""
@@ -45,7 +48,7 @@ class LabelPlaces:
 
     def counts(self, classes: np.ndarray, background: int) -> np.ndarray:
         """Pixels of each label, from those of each class and of `BACKGROUND`."""
-        counts = np.zeros(len(self.labels), np.int64)
+        counts = np.zeros(len(self.labels) + self.rest, np.int64)
         places = np.array([self.of_background, *self.of_classes])
         pixels = np.array([background, *classes])
         np.add.at(counts, places[places != _NO_LABEL], pixels[places != _NO_LABEL])
@@ -83,6 +86,8 @@ def label_places(
     if place is None:
         if rule == "ignore":
             return LabelPlaces(tuple(labels), every)
+        if rule == "rest":
+            return LabelPlaces(tuple(labels), every, len(labels), rest=True)
         asked = (OTHER, *labels)
         refuse_repeated(asked, f"{OTHER!r} and the labels of {folder.name}")
         return LabelPlaces(asked, tuple(index + 1 for index in every), 0)
@@ -91,13 +96,17 @@ def label_places(
         refuse_repeated(asked, f"{OTHER!r} and the labels of {folder.name}")
         return LabelPlaces(asked, every)
     kept = tuple(label for index, label in enumerate(labels) if index != place)
-    moved = (_NO_LABEL if index == place else index - (index > place) for index in every)
-    return LabelPlaces(kept, tuple(moved))
+    rest = rule == "rest"
+    there = len(kept) if rest else _NO_LABEL
+    moved = (there if index == place else index - (index > place) for index in every)
+    return LabelPlaces(kept, tuple(moved), rest=rest)
 
 
 def evaluated(folder: AnnotatedFolder, rule: BackgroundRule | None) -> BackgroundRule | None:
     """The rule of validation: what a set labels as no class is asked for in training alone."""
-    return rule if _background_class(folder) is not None else None
+    if _background_class(folder) is None:
+        return None
+    return "ignore" if rule == "rest" else rule
 
 
 def _background_class(folder: AnnotatedFolder) -> int | None:

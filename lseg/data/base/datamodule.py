@@ -12,6 +12,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
+from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.items import SegmentationData, collate
 from lseg.data.base.loader import TrainLoader
 from lseg.data.base.sampler import EpochSampler, ExactSampler
@@ -112,6 +113,20 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
         """Name and label set of each training set; of several, items say by "set" which one."""
         return [("train", self.labels)]
 
+    @property
+    def rest_labels(self) -> list[list[str]]:
+        """For each of `train_sets`, labels that are right where it asks for the rest.
+
+        Raises:
+            ConfigError: If it is the only set.
+        """
+        if asks_rest(self.train_data):
+            raise ConfigError(
+                "background is 'rest', the labels of other sets: that is for sets of a "
+                "lseg.data.MixedDataModule; use ignore or other"
+            )
+        return [[]]
+
     def pixel_counts(self) -> Tensor:
         """Training pixels of each label, (N) int64, for `class_balance`.
 
@@ -209,3 +224,8 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
             drop_last=drop_last,
             persistent_workers=self.workers > 0,
         )
+
+
+def asks_rest(data: SegmentationData) -> bool:
+    """Whether a set asks for the labels of others where it has none; see `BackgroundRule`."""
+    return isinstance(data, FolderDataset) and data.asks_rest

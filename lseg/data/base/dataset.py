@@ -69,7 +69,12 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
         """
         self.places = label_places(self.folder, self.labels, rule)
         self.labels = list(self.places.labels)
-        self.ignore_index = ignore_value(len(self.labels))
+        self.ignore_index = ignore_value(len(self.labels) + self.places.rest)
+
+    @property
+    def asks_rest(self) -> bool:
+        """Whether masks hold one index more than there are labels; see `LabelPlaces`."""
+        return self.places is not None and self.places.rest
 
     @property
     def names(self) -> list[str]:
@@ -101,6 +106,8 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
 
     def pixel_counts(self) -> Tensor:
         """Pixels of each label in all masks, (N) int64; reads every mask, images are not opened.
+
+        Where the set `asks_rest`, its pixels are counted behind the labels'.
 
         Raises:
             DataError, ImageError: As for an item.

@@ -11,7 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lseg.data.base.datamodule import LabelSet, LoaderConfig, SegmentationDataModule
+from lseg.data.base.datamodule import (
+    LabelSet,
+    LoaderConfig,
+    SegmentationDataModule,
+    asks_rest,
+)
 from lseg.data.base.items import SET, ItemKey, SegmentationData, split_key
 from lseg.data.base.mask_values import ignore_value
 from lseg.data.base.mixed_sampler import MixedSampler
@@ -128,6 +133,15 @@ class MixedDataModule(SegmentationDataModule):
         return [(name, entry.data.labels) for name, entry in self.sets.items()]
 
     @property
+    def rest_labels(self) -> list[list[str]]:
+        """See `SegmentationDataModule`."""
+        every = self.train_data.labels
+        return [
+            [label for label in every if asks_rest(part) and label not in part.labels]
+            for part in (entry.data.train_data for entry in self.sets.values())
+        ]
+
+    @property
     def mean_name(self) -> str | None:
         """See `SegmentationDataModule`."""
         return MEAN if len(self.sets) > 1 else None
@@ -149,7 +163,8 @@ class MixedDataModule(SegmentationDataModule):
     @property
     def ignore_value(self) -> int:
         """See `SegmentationDataModule`."""
-        return ignore_value(max(len(labels) for _, labels in [*self.train_sets, *self._own_vals]))
+        sets = [*self.train_sets, *self._own_vals]
+        return ignore_value(max(len(labels) for _, labels in sets) + 1)  # one may ask for a rest
 
     def pixel_counts_by_set(self) -> list[Tensor]:
         """See `SegmentationDataModule`."""

@@ -175,29 +175,32 @@ class PairsDataModule(SegmentationDataModule):
 
     def make_train_set(self) -> PairsDataset:
         """Build the training set, with augmentations."""
-        data = self._split(self.train_split)
+        data = self._split(self.train_split, self.background)
         data.transform = JointTransform(self.augment, data.ignore_index)
         return data
 
     def make_val_sets(self) -> dict[str, SegmentationData]:
         """Build the one validation set, "val"."""
-        return {"val": self._split(self.val_split)}
+        return {"val": self._evaluated(self.val_split)}
 
     def make_test_sets(self) -> Mapping[str, SegmentationData]:
         """Build the one test set, "test"; without a test split it is "val"."""
         if self.test_split is None:
             return super().make_test_sets()
-        return {"test": self._split(self.test_split)}
+        return {"test": self._evaluated(self.test_split)}
 
     def pixel_counts(self) -> Tensor:
         """Pixels of each class in the masks of the training list, (N) int64."""
-        return self._split(self.train_split).pixel_counts()
+        return self._split(self.train_split, self.background).pixel_counts()
 
-    def _split(self, name: str) -> PairsDataset:
+    def _evaluated(self, name: str) -> PairsDataset:
+        return self._split(name, "ignore" if self.background == "rest" else self.background)
+
+    def _split(self, name: str, background: BackgroundRule | None) -> PairsDataset:
         data = PairsDataset(
             self.root, name, self.ignore_index, self.prompts, None, self.seed, self.orientation
         )
-        data.ask_background(self.background)
+        data.ask_background(background)
         warn_of_ambiguity(data.folder)
         return data
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from lseg.data.base.mixture import MixedDataModule, MixedSet
 from lseg.data.sets.pairs import PairsDataModule
 from lseg.errors import ConfigError, LabelError
 
@@ -33,6 +35,7 @@ def folder(tmp_path: Path) -> Path:
         ("class", NAMES, [0, 1, 2, 255], [400] * 3),
         ("other", ["cat", "other", "dog"], [0, 1, 2, 255], [400] * 3),
         ("ignore", ["cat", "dog"], [0, 255, 1, 255], [400] * 2),
+        ("rest", ["cat", "dog"], [0, 255, 1, 255], [400] * 3),
     ],
 )
 def test_a_class_called_background_can_be_left_out_or_asked_as_other(
@@ -46,7 +49,22 @@ def test_a_class_called_background_can_be_left_out_or_asked_as_other(
     assert data.pixel_counts().tolist() == counts
 
 
-@pytest.mark.parametrize("rule", ["ignore", "other", "class"])
+def test_the_rest_has_an_index_of_its_own_in_training_and_needs_other_sets(folder) -> None:
+    data = PairsDataModule(folder, background="rest")
+    mask = data.train_data.folder.read(data.train_data.stems[0]).mask
+    assert data.train_data.places.mask(mask, 255)[::10, 0].tolist() == [0, 2, 1, 255]
+    with pytest.raises(ConfigError, match=r"for sets of a lseg\.data\.MixedDataModule"):
+        _ = data.rest_labels
+    others = folder.parent / "others"
+    shutil.copytree(folder, others)
+    (others / "classes.txt").write_text("cow\ncat\nsky\n")
+    mixed = MixedDataModule(
+        sets={"a": MixedSet(data=data), "b": MixedSet(data=PairsDataModule(others))}
+    )
+    assert mixed.rest_labels == [["cow", "sky"], []]
+
+
+@pytest.mark.parametrize("rule", ["ignore", "other", "class", "rest"])
 def test_a_set_without_background_has_no_rule(folder, rule) -> None:
     (folder / "classes.txt").write_text("cat\nfloor\ndog\n")
     with pytest.raises(ConfigError, match=f"background is '{rule}', but pairs has no class called"):
