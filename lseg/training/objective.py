@@ -60,7 +60,7 @@ class AskedSet:
         return text if self.rest is None else torch.cat([text, self.rest])
 
     def sum_rest(self, logits: Tensor) -> Tensor:
-        """Logits (B, N + M, h, w) to (B, N + 1, h, w): the rest has the sum of its probabilities."""
+        """Logits (B, N + M, h, w) to (B, N + 1, h, w): probabilities of the rest are summed."""
         if self.rest is None:
             return logits
         own, others = logits.split([len(self.text), len(self.rest)], dim=1)
