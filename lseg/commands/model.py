@@ -1,5 +1,6 @@
 """The model that options name, and how it is shown pictures."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -15,7 +16,7 @@ from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.paths import resolve_data_path
 from lseg.store.folder import read_text_config
-from lseg.text.asking import Asking
+from lseg.text.asking import Asking, other_place
 from lseg.text.encoder import LabelEncoder
 from lseg.text.rules import named_rule
 from lseg.text.templates import with_templates
@@ -68,12 +69,17 @@ def text_from(table: str) -> TextConfig:
     return read_text_config(path) if path.is_dir() else TextConfig(table=table)
 
 
-def asking_from(options: AskingOptions) -> Asking:
+def asking_from(options: AskingOptions, labels: Sequence[str] | None = None) -> Asking:
     """How labels are asked for.
 
     Raises:
-        ConfigError: If `--other` names no rule.
+        ConfigError: If `--other` names no rule, or is given where none of the labels is other.
     """
+    if options.other != "auto" and labels is not None and other_place(labels) is None:
+        raise ConfigError(
+            f"--other {options.other} says how `other` is asked, but --labels names no other: "
+            "add it"
+        )
     return Asking(options.synonyms, named_rule(options.other))
 
 

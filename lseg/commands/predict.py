@@ -42,7 +42,7 @@ def predict(options: PredictOptions) -> None:
         check_results(rows, LABEL_MAP_SUFFIXES, out)
     record = OptionsRecord.in_folder(out, "predict", options)
     config = inference_config(options)
-    asking = asking_from(options)
+    asking = asking_from(options, labels)
     model = model_from(options, Network)
     segment = predictor(model, labels, config, asking)
     shard = Shard.of_process()

@@ -47,7 +47,7 @@ class Stored(NamedTuple):
 def query(options: QueryOptions) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every file."""
     labels = parse_labels(options.labels)
-    asking = asking_from(options)
+    asking = asking_from(options, labels)
     note_lone_label(labels)
     sidecars = embedding_rows(options)
     rows = list(sidecars)

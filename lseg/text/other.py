@@ -13,13 +13,17 @@ from lseg.text.encoder import SYNONYM_SEPARATOR, LabelEncoder
 from lseg.text.vocabulary import far_words, vocabulary
 from lseg.visualize.colours import BACKGROUND_NAMES
 
-NEAR = 0.9
+NEAR = 0.85
 """Cosine of CLIP's vectors from which a word of the vocabulary is too near to a label."""
+
+MARGIN = 1.0
+"""By how much the best of hundreds of words must beat the best of a few labels; both numbers, and
+the next, are those that measure well on COCO val and VOC train (scripts/measure_prompts.py)."""
 
 SAME = 0.99
 """Cosine from which a background word is one of the labels."""
 
-UNSURE = 0.5
+UNSURE = 0.4
 """Probability of the best label below which a pixel is `other`, where no vector stands for it."""
 
 _VOC_BACKGROUND = read_labels("voc").prompts[0].split(SYNONYM_SEPARATOR)
@@ -29,7 +33,7 @@ BACKGROUND_WORDS = tuple(word for word in _VOC_BACKGROUND if word not in BACKGRO
 
 @dataclass(frozen=True)
 class OtherVectors:
-    """Vectors (K, C) that stand for `other`, K at least 1; see `Pool` for `summed`."""
+    """Vectors (K, C) that stand for `other`, K at least 1; see `Pool` for the rest."""
 
     vectors: Tensor
     summed: bool = False
@@ -118,12 +122,13 @@ class Vocabulary:
         words: In place of those that the text side knows.
         near: Cosine from which a word is near.
         summed: See `Pool`.
+        margin: See `Pool`: is taken off the logit of `other`.
     """
 
     words: tuple[str, ...] | None = None
     near: float = NEAR
     summed: bool = False
-    margin: float = 0.0
+    margin: float = MARGIN
 
     def stand_in(
         self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
