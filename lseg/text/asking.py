@@ -54,26 +54,29 @@ class Asking:
         place = other_place(labels) if other is None else other
         rest = [label for index, label in enumerate(labels) if index != place]
         if place is not None and rest:
-            vectors, pools = self._vectors(encoder, rest, device)
+            vectors, pools = self._vectors(encoder, rest, device, distinct=False)
             asked = Asked(rest, vectors, known)
             found = self.other.stand_in(encoder, labels[place], asked, device)
+            if found is not None:
+                refuse_equal(vectors, _owners(rest, pools))
             if isinstance(found, float):
                 return Question(tuple(labels), vectors, pools, Unsure(place, found))
             if found is not None:
                 return _with_other(labels, vectors, pools, place, found)
-        vectors, pools = self._vectors(encoder, labels, device)
+        vectors, pools = self._vectors(encoder, labels, device, distinct=True)
         return Question(tuple(labels), vectors, pools)
 
     def _vectors(
-        self, encoder: LabelEncoder, labels: Sequence[str], device: torch.device
+        self, encoder: LabelEncoder, labels: Sequence[str], device: torch.device, distinct: bool
     ) -> tuple[Tensor, tuple[Pool, ...]]:
         if self.synonyms == "mean" or not any(SYNONYM_SEPARATOR in label for label in labels):
-            return encoder.encode(labels, device), (Pool(),) * len(labels)
+            return encoder.encode(labels, device, distinct), (Pool(),) * len(labels)
         synonyms = [label.split(SYNONYM_SEPARATOR) for label in labels]
         each = [[word for word in words if word.strip()] or [""] for words in synonyms]
         pools = tuple(Pool(len(words)) for words in each)
         vectors = encoder.encode([word for words in each for word in words], device, distinct=False)
-        refuse_equal(vectors, _owners(labels, pools))
+        if distinct:
+            refuse_equal(vectors, _owners(labels, pools))
         return vectors, pools
 
 

@@ -88,7 +88,7 @@ class Word:
     ) -> OtherVectors | float | None:
         """See `OtherRule`."""
         del asked
-        encoder.encode([label], device)  # refused, if it is not known
+        encoder.encode([label], device, distinct=False)  # refused, if it is not known
         return None
 
 
