@@ -59,10 +59,8 @@ class PooledMaps:
                     before = classes[index]
                     classes[index] = found if before is None else pool.join(before, found)
             first = last
-        found = [one for one in classes if one is not None]
-        return torch.stack(
-            [one - pool.margin for pool, one in zip(self.pools, found, strict=True)], dim=1
-        )
+        pooled = zip(self.pools, classes, strict=True)
+        return torch.stack([one - pool.margin for pool, one in pooled if one is not None], dim=1)
 
 
 class UnsureMaps:

@@ -133,7 +133,7 @@ def test_other_needs_no_vector(model, shapes, tmp_path):
     save_file({"embeddings": model.encode_labels(CLASSES)}, table, {"labels": json.dumps(CLASSES)})
     known = lseg.load_model("tiny")
     known.text = LabelEncoder(TextConfig(table=str(table)), known.config.embed_dim)
-    service = Service(known, Limits(), asking=Asking(other=Vocabulary(near=0.99)))
+    service = Service(known, Limits(), asking=Asking(other=Vocabulary(near=0.99, margin=0)))
     picture = service.picture(str(path))
     assert not service.knows(["background"])
     found = service.segment(picture.full, labels[0], True)
