@@ -4,7 +4,7 @@ import signal
 import threading
 from pathlib import Path
 
-from lseg.commands.model import model_from
+from lseg.commands.model import asking_from, model_from
 from lseg.commands.options.demo import DemoOptions
 from lseg.demo.limits import Limits
 from lseg.errors import ConfigError
@@ -31,8 +31,9 @@ def demo(options: DemoOptions) -> None:
         if error.name != "gradio":
             raise
         raise ConfigError('the demo needs Gradio: pip install "lseg[demo]"') from error
+    asking = asking_from(options)
     model = model_from(options, LSeg)
-    service = Service(model, limits, options.size)
+    service = Service(model, limits, options.size, asking)
     ended = threading.Event()
     # As Ctrl+C: uploads must not outlive the server.
     before = signal.signal(signal.SIGTERM, lambda *_: ended.set())

@@ -5,10 +5,10 @@ from typing import Any
 from tqdm import tqdm
 
 from lseg.commands.comparison import compare_tables
-from lseg.commands.evaluated_data import EvaluatedData, evaluated_data, protocol_of
+from lseg.commands.evaluated_data import EvaluatedData, evaluated_data, protocol_of, rest_class
 from lseg.commands.figures_file import FiguresFile
 from lseg.commands.generalised import add_generalised
-from lseg.commands.model import inference_config, model_from
+from lseg.commands.model import asking_from, inference_config, model_from
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.suite import evaluate_suite
 from lseg.errors import ConfigError
@@ -42,7 +42,15 @@ def evaluate(options: EvaluateOptions) -> None:
 def model_table(options: EvaluateOptions, data: EvaluatedData, model: LSeg) -> dict[str, Any]:
     """The table of a model on a data set, printed."""
     config = inference_config(options)
-    areas = evaluate_pictures(model, data, config, workers=options.workers, progress=tqdm)
+    areas = evaluate_pictures(
+        model,
+        data,
+        config,
+        workers=options.workers,
+        progress=tqdm,
+        asking=asking_from(options),
+        other=rest_class(options, data),
+    )
     training = model.config.labels or None
     table = table_to_json(areas, data.classes, protocol_of(options, data), training)
     title = f"{options.checkpoint} on {options.data_root or options.dataset}, {len(data)} pictures"
@@ -57,6 +65,8 @@ def model_table(options: EvaluateOptions, data: EvaluatedData, model: LSeg) -> d
 def _evaluate_model(options: EvaluateOptions) -> None:
     data = evaluated_data(options)
     inference_config(options)  # a wrong value is reported before the model is loaded
+    asking_from(options)
+    rest_class(options, data)
     file = FiguresFile(options)
     file.write(model_table(options, data, model_from(options, LSeg)))
     file.announce()

@@ -15,6 +15,7 @@ from lseg.data.sets.registry import SETS, SetName, open_set
 from lseg.errors import ConfigError
 from lseg.evaluation.figures import Protocol
 from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles
+from lseg.text.asking import other_place
 
 EvaluatedData = FolderDataset | AllClassesData
 
@@ -39,6 +40,22 @@ def evaluated_data(options: EvaluateOptions) -> EvaluatedData:
 def protocol_of(options: EvaluateOptions, data: EvaluatedData) -> Protocol:
     """By which rules the figures of a data set are made."""
     return Protocol(str(options.dataset), options.split, data.ignore_index)
+
+
+def rest_class(options: EvaluateOptions, data: EvaluatedData) -> int | None:
+    """The class of all that is none of the others: a background, by its name or its label.
+
+    Raises:
+        ConfigError: If there is none, and `--other` says how it is to be asked.
+    """
+    place = other_place(data.classes)
+    place = other_place(data.labels) if place is None else place
+    if place is None and options.other != "auto":
+        raise ConfigError(
+            f"--other {options.other} is about a class named background or other, and "
+            f"{options.dataset} has none: leave it out"
+        )
+    return place
 
 
 def pairs_data(options: EvaluateOptions) -> PairsDataset:

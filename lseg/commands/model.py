@@ -1,11 +1,12 @@
 """The model that options name, and how it is shown pictures."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
 
 from lseg.checkpoints.load import load_model
-from lseg.commands.options.shared import ModelOptions, ViewOptions
+from lseg.commands.options.shared import AskingOptions, ModelOptions, ViewOptions
 from lseg.config import TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.inference.sharding import local_index
@@ -15,7 +16,10 @@ from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.paths import resolve_data_path
 from lseg.store.folder import read_text_config
+from lseg.text.asking import Asking, other_place
 from lseg.text.encoder import LabelEncoder
+from lseg.text.rules import named_rule
+from lseg.text.templates import with_templates
 
 NetworkT = TypeVar("NetworkT", bound=Network)
 
@@ -28,7 +32,7 @@ def model_from(options: ModelOptions, kind: type[NetworkT]) -> NetworkT:
 
     Raises:
         CheckpointError: If the checkpoint cannot be loaded, or is not of this kind.
-        ConfigError: If there is no such device.
+        ConfigError: If there is no such device, or `--templates` cannot be had.
     """
     loaded = load_model(options.checkpoint, device_from(options.device))
     if not isinstance(loaded, kind):
@@ -38,6 +42,8 @@ def model_from(options: ModelOptions, kind: type[NetworkT]) -> NetworkT:
         )
     if options.text_table is not None:
         replace_text(loaded, options.text_table)
+    if options.templates is not None and isinstance(loaded, LSeg):
+        loaded.text = with_templates(loaded.text, options.templates)
     accelerate(loaded, options.precision, options.compile)
     return loaded
 
@@ -61,6 +67,20 @@ def text_from(table: str) -> TextConfig:
     """What `--text-table` names: a table, the folder of an LSeg, or that of a converted CLIP."""
     path = resolve_data_path(table)
     return read_text_config(path) if path.is_dir() else TextConfig(table=table)
+
+
+def asking_from(options: AskingOptions, labels: Sequence[str] | None = None) -> Asking:
+    """How labels are asked for.
+
+    Raises:
+        ConfigError: If `--other` names no rule, or is given where none of the labels is other.
+    """
+    if options.other != "auto" and labels is not None and other_place(labels) is None:
+        raise ConfigError(
+            f"--other {options.other} says how `other` is asked, but --labels names no other: "
+            "add it"
+        )
+    return Asking(options.synonyms, named_rule(options.other))
 
 
 def device_from(name: str) -> torch.device:

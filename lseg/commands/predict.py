@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from lseg.commands.coco import NAME as INSTANCES
 from lseg.commands.coco import InstancesFile
-from lseg.commands.model import inference_config, model_from
+from lseg.commands.model import asking_from, inference_config, model_from
 from lseg.commands.options.predict import PredictOptions
 from lseg.commands.output import LABEL_MAP_SUFFIXES, note_lone_label, output_folder
 from lseg.commands.reading import picture_reader
@@ -21,6 +21,7 @@ from lseg.inference.views import InferenceConfig
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
+from lseg.text.asking import Asking
 
 Writer = Callable[[Row, Segmentation], None]
 
@@ -41,8 +42,9 @@ def predict(options: PredictOptions) -> None:
         check_results(rows, LABEL_MAP_SUFFIXES, out)
     record = OptionsRecord.in_folder(out, "predict", options)
     config = inference_config(options)
+    asking = asking_from(options, labels)
     model = model_from(options, Network)
-    segment = predictor(model, labels, config)
+    segment = predictor(model, labels, config, asking)
     shard = Shard.of_process()
     read = picture_reader(options, model.device)
     with ExitStack() as stack:
@@ -82,7 +84,7 @@ def predict(options: PredictOptions) -> None:
 
 
 def predictor(
-    model: Network, labels: list[str] | None, config: InferenceConfig
+    model: Network, labels: list[str] | None, config: InferenceConfig, asking: Asking
 ) -> Callable[[Picture], Segmentation]:
     """What turns a picture into its segmentation: by `labels`, or by the model's fixed classes.
 
@@ -104,15 +106,16 @@ def predictor(
         raise CheckpointError(f"a {type(model).__name__} segments nothing: use `lseg depth`")
     if labels is None:
         raise LabelError('no labels: give some, such as --labels "sky,road,other"')
-    model.encode_labels(labels)  # a wrong label is reported before the first picture is read
+    segmenter = Segmenter(model, config.size, asking)
+    # A wrong label is reported before the first picture is read.
+    question = segmenter.question(labels)
     if model.config.description:
         print(model.config.description)
-    segmenter = Segmenter(model, config.size)
 
     def segment(picture: Picture) -> Segmentation:
         if not plain:
-            return segmenter.segment_image(picture, labels, config)
+            return segmenter.segment_image(picture, question, config)
         segmenter.set_image(picture)
-        return segmenter.segment(labels)
+        return segmenter.segment(question)
 
     return segment

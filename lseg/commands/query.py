@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from torch import Tensor
 
-from lseg.commands.model import text_from
+from lseg.commands.model import asking_from, text_from
 from lseg.commands.options.query import QueryOptions
 from lseg.commands.output import LABEL_MAP_SUFFIXES, note_lone_label, output_folder
 from lseg.commands.record import OptionsRecord
@@ -27,6 +26,8 @@ from lseg.embedding.sidecar import Sidecar, label_encoder
 from lseg.errors import DataError
 from lseg.inference.sharding import Shard, process_group
 from lseg.paths import user_path
+from lseg.text.question import Question
+from lseg.text.templates import with_templates
 
 
 class Found(NamedTuple):
@@ -46,6 +47,7 @@ class Stored(NamedTuple):
 def query(options: QueryOptions) -> None:
     """Writes `<stem>.png`, `<stem>.overlay.png` and `<stem>.json` for every file."""
     labels = parse_labels(options.labels)
+    asking = asking_from(options, labels)
     note_lone_label(labels)
     sidecars = embedding_rows(options)
     rows = list(sidecars)
@@ -55,8 +57,11 @@ def query(options: QueryOptions) -> None:
     replacement = None if options.text_table is None else text_from(options.text_table)
 
     @cache
-    def vectors(text: TextConfig, tower: str | None, width: int) -> Tensor:
-        return label_encoder(text, tower, width).encode(labels)
+    def asked(text: TextConfig, tower: str | None, width: int) -> Question:
+        encoder = label_encoder(text, tower, width)
+        if options.templates is not None:
+            encoder = with_templates(encoder, options.templates)
+        return asking.question(encoder, labels)
 
     folder = None if options.pictures is None else user_path(options.pictures)
 
@@ -69,10 +74,10 @@ def query(options: QueryOptions) -> None:
     def work(row: Row, stored: Stored) -> None:
         sidecar = stored.sidecar
         if replacement is None:
-            text = vectors(sidecar.text, sidecar.tower, sidecar.embed_dim)
+            question = asked(sidecar.text, sidecar.tower, sidecar.embed_dim)
         else:
-            text = vectors(replacement, None, sidecar.embed_dim)
-        result = segment_stored(row.path, sidecar, text, labels, stored.picture)
+            question = asked(replacement, None, sidecar.embed_dim)
+        result = segment_stored(row.path, sidecar, question, labels, stored.picture)
         record.write()
         result.save(out / f"{row.name}.png")
 

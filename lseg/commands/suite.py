@@ -6,7 +6,7 @@ from typing import Any
 
 from lseg.commands.evaluated_data import EvaluatedData, evaluated_data
 from lseg.commands.figures_file import FiguresFile
-from lseg.commands.model import inference_config, model_from
+from lseg.commands.model import asking_from, inference_config, model_from
 from lseg.commands.options.evaluate import SUITE_OPTIONS, EvaluateOptions
 from lseg.commands.parser import overridden
 from lseg.evaluation.suite import SuiteRow, read_suite
@@ -36,6 +36,7 @@ def evaluate_suite(options: EvaluateOptions, model_table: ModelTable) -> None:
     sets = [(entry, one, evaluated_data(one)) for entry, one in zip(entries, chosen, strict=True)]
     for one in chosen:
         inference_config(one)
+        asking_from(one)
     rows: list[SuiteRow] = []
     for name in options.models or (options.checkpoint,):
         model = model_from(replace(options, checkpoint=name), LSeg)

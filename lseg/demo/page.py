@@ -87,9 +87,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                     max_lines=8,
                     elem_id="labels",
                 )
-                other = gr.Checkbox(
-                    service.knows_other, label='"other" for what fits no label', elem_id="other"
-                )
+                other = gr.Checkbox(True, label='"other" for what fits no label', elem_id="other")
                 with shelf:
                     given = [list(example) for example in examples]
                     gr.Examples(given, [picture, labels], visible_columns=[0])

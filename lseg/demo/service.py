@@ -10,11 +10,12 @@ from torch import Tensor
 
 from lseg.demo.cache import SharedCache
 from lseg.demo.limits import Limits
-from lseg.demo.questions import OTHER, decode_upload, read_labels, read_upload
+from lseg.demo.questions import decode_upload, read_labels, read_upload
 from lseg.demo.words import DemoLabelEncoder
 from lseg.errors import ConfigError, ImageError, LabelError
 from lseg.inference.segmenter import EncodedPicture, Segmentation, Segmenter
 from lseg.models.lseg import LSeg
+from lseg.text.asking import AS_TRAINED, Asking
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,24 @@ class Service:
     is answered from its embedding, as long as that is in the cache.
     """
 
-    def __init__(self, model: LSeg, limits: Limits, size: int | None = None) -> None:
-        """`size` is the shorter side that the network sees, as for `Segmenter`."""
+    def __init__(
+        self,
+        model: LSeg,
+        limits: Limits,
+        size: int | None = None,
+        asking: Asking = AS_TRAINED,
+    ) -> None:
+        """`size` and `asking` are as for `Segmenter`."""
         self.limits = limits
         self.segmenter = Segmenter(model, size)
-        self.words = DemoLabelEncoder(model, limits.prompts)
+        self.words = DemoLabelEncoder(model, limits.prompts, asking)
         self.pictures: SharedCache[Picture] = SharedCache(limits.cache_bytes)
         self._network = Lock()  # one picture at a time: two would take twice the memory
-
-    @property
-    def knows_other(self) -> bool:
-        """Whether the text side has a vector for "other" (a table may lack it)."""
-        return self.knows([OTHER])
 
     def knows(self, labels: list[str]) -> bool:
         """Whether the text side has vectors for these labels."""
         try:
-            self.words.encode(labels)
+            self.words.question(labels)
         except LabelError:
             return False
         return True
@@ -93,12 +95,12 @@ class Service:
             LabelError: If they cannot be used.
         """
         labels = read_labels(text, other, self.limits)
-        vectors = self.words.encode(labels)
+        question = self.words.question(labels)
         if len(labels) == 1:
             raise LabelError(
                 f"one label alone, {labels[0]!r}, would be everywhere: name a second one, or other"
             )
-        return self.segmenter.segment_encoded(picture, vectors, labels)
+        return self.segmenter.segment_encoded(picture, question)
 
     def ranking(self, picture: Picture, text: str, other: bool, x: int, y: int) -> Ranking:
         """The best labels of a pixel of the picture as shown, out of the text and the vocabulary.

@@ -7,23 +7,11 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from lseg.data.base.labels import parse_labels
-from lseg.data.sets.shapes import CLASSES
 from lseg.models.lseg import LSeg
-from lseg.paths import ASSETS
-from lseg.text.encoder import LabelEncoder, LabelTable, TextSource
-
-SHAPE_WORDS = (*CLASSES, "background")
-VOCABULARIES = {"tiny": SHAPE_WORDS}
-"""Words of text encoders that do not know the common ones, by `TextConfig.model`."""
-
-
-def vocabulary(model: LSeg) -> list[str]:
-    """What this model's text side knows: a table's names, the shapes, or common nouns."""
-    if isinstance(model.text.source, LabelTable):
-        return list(model.text.source.names)
-    words = VOCABULARIES.get(model.config.text.model)
-    return list(words) if words else parse_labels(ASSETS / "labels" / "common.txt")
+from lseg.text.asking import Asking
+from lseg.text.encoder import LabelEncoder, TextSource
+from lseg.text.question import Question
+from lseg.text.vocabulary import vocabulary
 
 
 class RecentPrompts:
@@ -63,15 +51,16 @@ class RecentPrompts:
 class DemoLabelEncoder:
     """Labels to vectors for a demo."""
 
-    def __init__(self, model: LSeg, count: int) -> None:
+    def __init__(self, model: LSeg, count: int, asking: Asking) -> None:
         """Encodes the vocabulary; `count` is how many other prompts are remembered."""
-        self.vocabulary = vocabulary(model)
+        self.vocabulary = vocabulary(model.text)
         self.vectors = model.encode_labels(self.vocabulary, distinct=False)  # they are only ranked
         self._model = model
-        self._prompts = RecentPrompts(model.text.source, count)
+        self._asking = asking
+        self._prompts = RecentPrompts(model.text.source, count + len(self.vocabulary))
 
-    def encode(self, labels: Sequence[str]) -> Tensor:
-        """As `LSeg.encode_labels`."""
+    def question(self, labels: Sequence[str]) -> Question:
+        """As `Segmenter.question`."""
         config = self._model.config
         encoder = LabelEncoder(config.text, config.embed_dim, self._prompts)
-        return encoder.encode(labels, self._model.device)
+        return self._asking.question(encoder, labels, self._model.device, known=self.vocabulary)

@@ -1,6 +1,5 @@
 """Stored embeddings against labels, without the network that made them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,10 @@ from lseg.inference.layout import as_chw
 from lseg.inference.pca import PCA
 from lseg.inference.segmentation import Segmentation
 from lseg.models.embeddings import AffineMap
-from lseg.models.maps import Maps, ResizedMaps, UndividedMaps
+from lseg.models.maps import CroppedMaps, Maps, ResizedMaps, UndividedMaps
+from lseg.models.pooled import answered, pooled
 from lseg.models.regularization import halo
+from lseg.text.question import Question, as_question
 
 CHUNK_BYTES = 2**26
 """About how much of the stored array, as float32, is in memory at a time."""
@@ -71,30 +72,10 @@ class StoredLogits(UndividedMaps):
         return dots if self.normalized else dots / self.pca.norms(part)
 
 
-class CroppedMaps:
-    """The upper left part of maps."""
-
-    def __init__(self, source: Maps, size: Size) -> None:
-        self.source, self.size = source, size
-        self.batch, self.labels, self.device = source.batch, source.labels, source.device
-
-    def rows(self, start: int, stop: int) -> Tensor:
-        """See `Maps`."""
-        return self.source.rows(start, stop)[..., : self.size[1]]
-
-    def split(self, count: int) -> Sequence[Maps]:
-        """See `Maps`."""
-        return [CroppedMaps(part, self.size) for part in self.source.split(count)]
-
-    def pictures(self, first: int, last: int) -> Maps:
-        """See `Maps`."""
-        return CroppedMaps(self.source.pictures(first, last), self.size)
-
-
 def segment_stored(
     path: Path,
     sidecar: Sidecar,
-    vectors: Tensor,
+    text: Tensor | Question,
     names: list[str],
     picture: Image.Image | None = None,
 ) -> Segmentation:
@@ -106,7 +87,7 @@ def segment_stored(
     Args:
         path: File of embeddings.
         sidecar: What was written beside it.
-        vectors: (N, C) unit vectors.
+        text: (N, C) unit vectors, or classes that are asked in other ways.
         names: Labels.
         picture: For the overlay; grey by default.
 
@@ -114,6 +95,8 @@ def segment_stored(
         DataError: If the file holds no embeddings, or others than the sidecar says.
         LabelError: If the vectors have another width than the embeddings.
     """
+    question = as_question(text)
+    vectors = question.vectors
     if vectors.shape[-1] != sidecar.embed_dim:
         raise LabelError(
             f"label vectors are {vectors.shape[-1]} wide, the embeddings {sidecar.embed_dim}"
@@ -123,14 +106,16 @@ def segment_stored(
     channels = sidecar.embed_dim if pca is None else len(pca.components)
     if array.shape[0] != channels:
         raise DataError(f"{path} has {array.shape[0]} channels, its JSON says {channels}")
-    text = sidecar.logit_scale * vectors.cpu()
-    kernels = AffineMap(text, torch.zeros(len(text))) if pca is None else pca.kernels(text)
+    scaled = sidecar.logit_scale * vectors.cpu()
+    kernels = AffineMap(scaled, torch.zeros(len(scaled))) if pca is None else pca.kernels(scaled)
     padding = sidecar.padding
     grid = array.shape[1:] if padding is None else padding.output  # before padding was cut off
     logits: Maps = StoredLogits(array, kernels, pca, sidecar.normalized, sidecar.block, grid)
+    logits = pooled(logits, question)
     if padding is not None:
         logits = CroppedMaps(ResizedMaps(logits, padding.input), sidecar.network_input)
     size = sidecar.image[::-1]
     if picture is None or picture.size != size:
         picture = Image.new("RGB", size, (128, 128, 128))
-    return Segmentation(names, picture, logits)
+    full = answered(ResizedMaps(logits, (size[1], size[0])), question)
+    return Segmentation(names, picture, full)

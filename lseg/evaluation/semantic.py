@@ -15,6 +15,7 @@ from lseg.evaluation.picture_areas import AreaCounter, PictureAreas
 from lseg.inference.views import InferenceConfig, image_maps
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
+from lseg.text.asking import AS_TRAINED, Asking
 
 
 def evaluate(
@@ -24,6 +25,8 @@ def evaluate(
     labels: Sequence[str] | None = None,
     workers: int = 0,
     progress: Any = None,
+    asking: Asking = AS_TRAINED,
+    other: int | None = None,
 ) -> Scores:
     """Scores of `model` on every picture of `data`, at the pictures' own sizes.
 
@@ -34,6 +37,8 @@ def evaluate(
         labels: What to ask for each mask index; the data set's own labels by default.
         workers: Processes that read pictures while the network computes.
         progress: Wraps the loader, such as `tqdm`.
+        asking: How labels are asked for.
+        other: The class of all that is none of the others; found by its label if not given.
 
     Raises:
         LabelError: If two classes are asked for by the same label, or by two that are one to the
@@ -41,7 +46,7 @@ def evaluate(
     """
     labels = list(labels or data.labels)
     metric = SegmentationMetric(len(labels), data.ignore_index).to(model.device)
-    for answer in _answers(model, data, config, labels, workers, progress):
+    for answer in _answers(model, data, config, labels, asking, other, workers, progress):
         metric.update(*answer)
     scores = metric.compute()
     return scores._replace(iou=scores.iou.reshape(-1))  # torchmetrics squeezes that of one class
@@ -54,6 +59,8 @@ def evaluate_pictures(
     labels: Sequence[str] | None = None,
     workers: int = 0,
     progress: Any = None,
+    asking: Asking = AS_TRAINED,
+    other: int | None = None,
 ) -> PictureAreas:
     """As `evaluate`, with the areas of each picture; pooled they give the same scores.
 
@@ -62,7 +69,7 @@ def evaluate_pictures(
     """
     labels = list(labels or data.labels)
     counter = AreaCounter(len(labels), data.ignore_index)
-    answers = _answers(model, data, config, labels, workers, progress)
+    answers = _answers(model, data, config, labels, asking, other, workers, progress)
     for name, answer in zip(data.names, answers, strict=True):
         counter.add(name, *answer)
     return counter.finish()
@@ -78,12 +85,14 @@ def _answers(
     data: SegmentationData,
     config: InferenceConfig,
     labels: list[str],
+    asking: Asking,
+    other: int | None,
     workers: int,
     progress: Any,
 ) -> Iterator[_Answer]:
     """What the network says of every picture, on its device; see `evaluate`."""
     refuse_repeated(labels, "the labels of the data set")
-    text = model.encode_labels(labels)
+    question = asking.question(model.text, labels, model.device, other)
     loader: Iterable[dict[str, Tensor]] = DataLoader(
         data,  # type: ignore[arg-type]
         batch_size=None,
@@ -92,7 +101,7 @@ def _answers(
     )
     for item in progress(loader) if progress else loader:
         with torch.inference_mode():
-            prediction = label_map(image_maps(model, item["image"], text, config))
+            prediction = label_map(image_maps(model, item["image"], question, config))
         yield _Answer(prediction, item["mask"][None].to(model.device))
 
 

@@ -21,11 +21,15 @@ from lseg.inference.views import InferenceConfig, image_maps, resize_short_side
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
-from lseg.models.maps import DenseMaps
+from lseg.models.maps import DenseMaps, ResizedMaps
+from lseg.models.pooled import answered, pooled_logits
 from lseg.models.similarity import PixelLogits
 from lseg.models.trunk import pad_to_multiple
+from lseg.text.asking import AS_TRAINED, Asking
+from lseg.text.question import Question
 
 ImageSource = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
+Labels = Sequence[str] | str | Tensor | Question
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,30 @@ class Segmenter:
     The picture's shorter side is brought to `size`; answers come at the picture's own size.
     """
 
-    def __init__(self, model: LSeg, size: int | None = None) -> None:
-        """`size` replaces the model's own (`config.preprocessing.size`); 0 never resizes."""
+    def __init__(self, model: LSeg, size: int | None = None, asking: Asking = AS_TRAINED) -> None:
+        """A segmenter without a picture.
+
+        Args:
+            model: Set to eval mode.
+            size: In place of the model's own (`config.preprocessing.size`); 0 never resizes.
+            asking: How label texts are asked for: synonyms, and `other`.
+        """
         self.model = model.eval()
         self.size = model.config.preprocessing.size if size is None else size
         InferenceConfig(self.size)  # refuses a negative one
+        self.asking = asking
         self._encoded: EncodedPicture | None = None
 
     @classmethod
     def from_pretrained(
-        cls, source: str | os.PathLike[str], device: str = "cpu", size: int | None = None
+        cls,
+        source: str | os.PathLike[str],
+        device: str = "cpu",
+        size: int | None = None,
+        asking: Asking = AS_TRAINED,
     ) -> Self:
         """A segmenter of `LSeg.from_pretrained(source, device)`."""
-        return cls(LSeg.from_pretrained(source, device), size)
+        return cls(LSeg.from_pretrained(source, device), size, asking)
 
     def set_image(self, image: ImageSource) -> None:
         """Encodes a picture: a path, a PIL image, or an (H, W, 3) uint8 array.
@@ -88,13 +103,12 @@ class Segmenter:
         _ = embeddings.norms  # computed now and kept, so that labels need not wait for it
         return EncodedPicture(picture.image, embeddings, (padded.shape[-2], padded.shape[-1]), size)
 
-    def segment(
-        self, labels: Sequence[str] | str | Tensor, names: Sequence[str] | None = None
-    ) -> Segmentation:
+    def segment(self, labels: Labels, names: Sequence[str] | None = None) -> Segmentation:
         """The current picture by these labels; costs one product with the cached embedding.
 
         Args:
-            labels: Names (`a|b` for synonyms), a comma-separated string, or vectors (N, C).
+            labels: Names (`a|b` for synonyms), a comma-separated string, vectors (N, C), or a
+                question that was made of labels before.
             names: What to call the labels where they are vectors.
 
         Raises:
@@ -109,19 +123,20 @@ class Segmenter:
     def segment_encoded(
         self,
         encoded: EncodedPicture,
-        labels: Sequence[str] | str | Tensor,
+        labels: Labels,
         names: Sequence[str] | None = None,
     ) -> Segmentation:
         """As `segment`, for a picture from `encode`."""
-        vectors, names = self._vectors(labels, names)
-        half = self.model.compare(encoded.embeddings, vectors)
-        maps = PixelLogits(half, encoded.padded, encoded.size)
-        return Segmentation(names, encoded.image, maps)
+        question = self.question(labels, names)
+        half = self.model.compare(encoded.embeddings, question.vectors)
+        maps = pooled_logits(PixelLogits(half, encoded.padded, encoded.size), question)
+        full = ResizedMaps(maps, (encoded.image.height, encoded.image.width))
+        return Segmentation(list(question.names), encoded.image, answered(full, question))
 
     def segment_image(
         self,
         image: ImageSource,
-        labels: Sequence[str] | str | Tensor,
+        labels: Labels,
         config: InferenceConfig,
         names: Sequence[str] | None = None,
     ) -> Segmentation:
@@ -133,27 +148,25 @@ class Segmenter:
             config: How it is shown to the network; a `size` of None is this segmenter's.
             names: As for `segment`.
         """
-        vectors, names = self._vectors(labels, names)
+        question = self.question(labels, names)
         picture = as_picture(image)
         if config.size is None:
             config = replace(config, size=self.size)
-        return Segmentation(
-            names, picture.image, image_maps(self.model, picture.pixels, vectors, config)
-        )
+        maps = image_maps(self.model, picture.pixels, question, config)
+        return Segmentation(list(question.names), picture.image, maps)
 
-    def _vectors(
-        self, labels: Sequence[str] | str | Tensor, names: Sequence[str] | None
-    ) -> tuple[Tensor, list[str]]:
-        """Label vectors (N, C) and what to call them."""
+    def question(self, labels: Labels, names: Sequence[str] | None = None) -> Question:
+        """What pixels are asked, to be given to `segment` for many pictures; see there."""
+        if isinstance(labels, Question):
+            return labels.to(self.model.device)
         if not isinstance(labels, Tensor):
-            found = parse_labels(labels)
-            return self.model.encode_labels(found), found
+            return self.asking.question(self.model.text, parse_labels(labels), self.model.device)
         if labels.ndim != 2:
             raise LabelError(f"label vectors have shape {tuple(labels.shape)}: expected (N, C)")
         names = list(names or (str(index) for index in range(len(labels))))
         if len(set(names)) != len(labels):
             raise LabelError(f"{len(set(names))} different names for {len(labels)} vectors")
-        return self.model.label_vectors(labels), names
+        return Question.of_vectors(self.model.label_vectors(labels), names)
 
     def embed(
         self,

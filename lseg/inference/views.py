@@ -13,6 +13,8 @@ from lseg.errors import ConfigError
 from lseg.inference.windows import Windows, window_starts
 from lseg.models.lseg import LSeg
 from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, Tile, all_logits
+from lseg.models.pooled import answered, pooled_logits
+from lseg.text.question import Question, as_question
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:
 
 @torch.inference_mode()
 def image_maps(
-    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE_PICTURE
+    model: LSeg,
+    image: Tensor,
+    text: Tensor | Question,
+    config: InferenceConfig = WHOLE_PICTURE,
 ) -> Maps:
     """Logits of a picture at its own size, averaged over scales and flips; see `Maps`.
 
@@ -84,12 +89,13 @@ def image_maps(
     Args:
         model: In eval mode.
         image: (3, H, W) uint8 on any device.
-        text: (N, C) label vectors.
+        text: (N, C) label vectors, or classes that are asked in other ways.
         config: How the picture is shown to the network.
 
     Returns:
         (1, N, H, W) float32 on the model's device.
     """
+    question = as_question(text)
     size = model.config.preprocessing.size if config.size is None else config.size
     short = size or min(image.shape[-2:])
     height, width = image.shape[-2:]
@@ -97,35 +103,50 @@ def image_maps(
     found: list[Maps] = []
     for view in views(image, short, config):
         maps: Maps = (
-            model.logits(model.normalize(view.image[None]), text)
+            _question_maps(model, model.normalize(view.image[None]), question)
             if config.window is None
-            else sliding_maps(model, view.image[None], text, config.window, config.stride)
+            else sliding_maps(model, view.image[None], question, config.window, config.stride)
         )
         found.append(ResizedMaps(MirroredMaps(maps) if view.mirrored else maps, (height, width)))
-    return found[0] if len(found) == 1 else AverageMaps(found)
+    return answered(found[0] if len(found) == 1 else AverageMaps(found), question)
+
+
+def _question_maps(model: LSeg, pixels: Tensor, question: Question) -> Maps:
+    return pooled_logits(model.logits(pixels, question.vectors), question)
 
 
 def image_logits(
-    model: LSeg, image: Tensor, text: Tensor, config: InferenceConfig = WHOLE_PICTURE
+    model: LSeg,
+    image: Tensor,
+    text: Tensor | Question,
+    config: InferenceConfig = WHOLE_PICTURE,
 ) -> Tensor:
     """All logits of `image_maps`, (N, H, W) float32."""
     return all_logits(image_maps(model, image, text, config))[0]
 
 
 def sliding_maps(
-    model: LSeg, pixels: Tensor, text: Tensor, window: int, stride: float, batch: int = 4
+    model: LSeg,
+    pixels: Tensor,
+    text: Tensor | Question,
+    window: int,
+    stride: float,
+    batch: int = 4,
 ) -> Windows:
     """Logits from overlapping square windows, averaged where they overlap; see `Windows`.
+
+    Those of a class that no vector stands for are not among them; see `answered`.
 
     Args:
         model: In eval mode.
         pixels: (1, 3, H, W), normalised; or uint8, normalised here window by window.
-        text: (N, C) label vectors.
+        text: As for `image_maps`.
         window: Side of the windows in pixels. The last ones of a row and a column end at the
             picture's edge, so that only a picture smaller than a window is seen smaller.
         stride: Step as a share of `window`.
         batch: How many windows the network sees at once.
     """
+    question = as_question(text)
     height, width = pixels.shape[-2:]
     tops, lefts = (window_starts(length, window, stride) for length in (height, width))
 
@@ -135,12 +156,15 @@ def sliding_maps(
             some = lefts[first : first + batch]
             parts = [pixels[..., top : top + window, left : left + window] for left in some]
             seen = torch.cat(parts)
-            logits = model.logits(seen if seen.is_floating_point() else model.normalize(seen), text)
+            seen = seen if seen.is_floating_point() else model.normalize(seen)
+            logits = _question_maps(model, seen, question)
             tiles += [Tile(top, left, logits.pictures(i, i + 1)) for i, left in enumerate(some)]
         return tiles
 
     size = (height, width)
-    return Windows(tops, min(window, height), size, len(text), text.device, show)
+    return Windows(
+        tops, min(window, height), size, len(question.pools), question.vectors.device, show
+    )
 
 
 class View(NamedTuple):

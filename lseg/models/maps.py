@@ -111,6 +111,22 @@ class ResizedMaps(_Derived):
         return ResizedMaps(self.source.pictures(first, last), self.size)
 
 
+class CroppedMaps(_Derived):
+    """The upper left part of maps."""
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """See `Maps`."""
+        return self.source.rows(start, stop)[..., : self.size[1]]
+
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        return [CroppedMaps(part, self.size) for part in self.source.split(count)]
+
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        return CroppedMaps(self.source.pictures(first, last), self.size)
+
+
 class MirroredMaps(_Derived):
     """Maps with left and right exchanged."""
 

@@ -46,6 +46,11 @@ class Comparison:
         """Number of pictures."""
         return len(self.features)
 
+    @property
+    def device(self) -> torch.device:
+        """Where rows are computed."""
+        return self.norms.device
+
     def rows(self, start: int, stop: int) -> Tensor:
         """Logits (B, N, stop - start, 2w), float32, of rows [start, stop)."""
         return self.cut(start, stop).logits(self.kernels, self.block)
@@ -108,7 +113,7 @@ class PixelLogits:
     @property
     def device(self) -> torch.device:
         """Where rows are computed."""
-        return self.half.norms.device
+        return self.half.device
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Logits (B, N, stop - start, W), float32, of rows [start, stop)."""

@@ -38,17 +38,18 @@ def budget_of(maps: Maps) -> Budget:
 def picture_groups(maps: Maps) -> Iterator[tuple[int, int]]:
     """Pictures [first, last) after pictures [first, last) whose logits are within the budget."""
     height, width = maps.size
-    yield from _ranges(maps.batch, budget_of(maps).bytes, 4 * maps.labels * height * width)
+    yield from ranges(maps.batch, budget_of(maps).bytes, 4 * maps.labels * height * width)
 
 
 def row_strips(maps: Maps, budget: int | None = None) -> Iterator[tuple[int, int]]:
     """Rows [start, stop) after rows [start, stop) whose logits take about `budget` bytes."""
     height, width = maps.size
     budget = budget_of(maps).bytes if budget is None else budget
-    yield from _ranges(height, budget, 4 * maps.batch * maps.labels * width)
+    yield from ranges(height, budget, 4 * maps.batch * maps.labels * width)
 
 
-def _ranges(count: int, budget: int, bytes_each: int) -> Iterator[tuple[int, int]]:
+def ranges(count: int, budget: int, bytes_each: int) -> Iterator[tuple[int, int]]:
+    """[start, stop) after [start, stop) of `count` things, each within the budget, or one."""
     step = max(1, budget // bytes_each)
     for start in range(0, count, step):
         yield start, min(start + step, count)

@@ -16,7 +16,11 @@ from lseg.files import read_safetensors
 
 
 class LabelTable:
-    """A label-embedding table: `embeddings` (N, C) in a `.safetensors` file, with label names."""
+    """A label-embedding table: `embeddings` (N, C) in a `.safetensors` file, with label names.
+
+    Attributes:
+        template: The prompt template that its vectors were made with, if the file tells.
+    """
 
     key: str | None = None
     templates = False
@@ -33,6 +37,7 @@ class LabelTable:
             tensors, metadata = read_safetensors(path)
             embeddings = tensors["embeddings"].float()
             names = json.loads(metadata["labels"])
+            self.template = metadata.get("template")
         except FileNotFoundError:
             raise LabelError(f"{path}: no such label-embedding table") from None
         except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:

@@ -14,7 +14,9 @@ from lseg.demo.service import Service
 from lseg.demo.words import RecentPrompts
 from lseg.errors import ConfigError, ImageError, LabelError
 from lseg.inference.segmenter import Segmenter
+from lseg.text.asking import Asking
 from lseg.text.encoder import LabelEncoder
+from lseg.text.other import Vocabulary
 
 
 def test_answers_are_those_of_a_segmenter(model, service, shapes):
@@ -113,7 +115,6 @@ def test_a_table_of_label_vectors_gives_the_vocabulary(model, shapes, tmp_path):
     other.text = LabelEncoder(TextConfig(table=str(table)), other.config.embed_dim)
     service = Service(other, Limits())
     assert service.words.vocabulary == names
-    assert not service.knows_other
     picture = service.picture(str(shapes(1)[0]))
     assert service.segment(picture.full, "red circle, background", False).label_map.any()
     with pytest.raises(LabelError, match="'blue car' is not among the 3"):
@@ -124,3 +125,22 @@ def test_a_grey_picture_with_transparency(service, tmp_path):
     path = tmp_path / "grey.png"
     Image.new("LA", (40, 50), (100, 128)).save(path)
     assert service.picture(str(path)).full.image.size == (40, 50)
+
+
+def test_other_needs_no_vector(model, shapes, tmp_path):
+    path, labels = shapes(1)
+    table = tmp_path / "table.safetensors"
+    save_file({"embeddings": model.encode_labels(CLASSES)}, table, {"labels": json.dumps(CLASSES)})
+    known = lseg.load_model("tiny")
+    known.text = LabelEncoder(TextConfig(table=str(table)), known.config.embed_dim)
+    service = Service(known, Limits(), asking=Asking(other=Vocabulary(near=0.99, margin=0)))
+    picture = service.picture(str(path))
+    assert not service.knows(["background"])
+    found = service.segment(picture.full, labels[0], True)
+    assert found.labels == [labels[0], "other"]
+    rest = [label for label in labels[1:] if label not in labels[0]]
+    whole = service.segment(picture.full, ", ".join(labels), False)
+    others = np.isin(whole.label_map, [whole.labels.index(label) for label in rest])
+    assert (found.label_map[others] == 1).mean() > 0.9
+    ranking = service.ranking(picture, labels[0], True, 5, 5)
+    assert {name for name, _ in ranking.labels} == {labels[0], "other"}

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from lseg.commands.options.base import NonNegative, Spelling
-from lseg.commands.options.shared import ModelOptions, SizeOptions
+from lseg.commands.options.shared import AskingOptions, ModelOptions, SizeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoOptions(ModelOptions, SizeOptions):
+class DemoOptions(ModelOptions, SizeOptions, AskingOptions):
     """A page to try labels on pictures, and its API.
 
     Attributes:

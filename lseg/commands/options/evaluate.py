@@ -6,13 +6,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from lseg.commands.options.base import NonNegative, Spelling
-from lseg.commands.options.shared import Benchmark, DataOptions, ModelOptions, ViewOptions
+from lseg.commands.options.shared import (
+    AskingOptions,
+    Benchmark,
+    DataOptions,
+    ModelOptions,
+    ViewOptions,
+)
 from lseg.data.sets.class_labels import ClassNaming
 from lseg.data.sets.registry import SetName
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(DataOptions, ModelOptions, ViewOptions):
+class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions):
     """mIoU and other figures of a model, or of label maps, on data sets.
 
     Attributes:
@@ -48,6 +54,6 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions):
 
 SUITE_OPTIONS = (
     "dataset", "data_root", "split", "splits", "names", "prompts", "label_file", "ignore_index",
-    "unseen", "size", "scales", "flip", "window", "workers",
+    "unseen", "size", "scales", "flip", "window", "synonyms", "other", "workers",
 )  # fmt: skip
 """What an entry of a suite may say; the rest is the run's."""

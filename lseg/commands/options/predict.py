@@ -3,11 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from lseg.commands.options.shared import ModelOptions, PictureOptions, RunOptions, ViewOptions
+from lseg.commands.options.shared import (
+    AskingOptions,
+    ModelOptions,
+    PictureOptions,
+    RunOptions,
+    ViewOptions,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(PictureOptions, RunOptions, ModelOptions, ViewOptions):
+class PredictOptions(PictureOptions, RunOptions, ModelOptions, ViewOptions, AskingOptions):
     """Label maps and overlays of pictures.
 
     Attributes:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 from lseg.commands.options.base import Spelling
-from lseg.commands.options.shared import RunOptions
+from lseg.commands.options.shared import AskingOptions, RunOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryOptions(RunOptions):
+class QueryOptions(RunOptions, AskingOptions):
     """Label maps from files of embeddings.
 
     Attributes:
@@ -19,6 +19,8 @@ class QueryOptions(RunOptions):
         out: Folder for the results.
         text_table: Label-embedding table, or the folder of a model or a converted CLIP, in place
             of the text encoder that the embeddings name.
+        templates: What labels are put into for the text encoder, as for `lseg predict`; as the
+            embeddings say if not given.
         pictures: Where the pictures are, for the overlays.
     """
 
@@ -26,4 +28,5 @@ class QueryOptions(RunOptions):
     labels: str
     out: Annotated[Path, Spelling("DIR")]
     text_table: Annotated[str | None, Spelling("FILE")] = None
+    templates: Annotated[str | None, Spelling("NAME|FILE")] = None
     pictures: Annotated[Path | None, Spelling("FOLDER")] = None

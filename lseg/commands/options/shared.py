@@ -12,6 +12,7 @@ Benchmark = Literal["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
 BENCHMARK_FOLDERS: tuple[BenchmarkFolder, ...] = get_args(BenchmarkFolder)
 BENCHMARKS: tuple[Benchmark, ...] = get_args(Benchmark)
 
+Synonyms = Literal["mean", "max"]
 Precision = Literal["auto", "fp32", "tf32", "bf16", "int8"]
 
 
@@ -67,12 +68,31 @@ class ModelOptions(CheckpointOptions):
         compile: Compile the image encoder.
         text_table: Label-embedding table, or the folder of a model or a converted CLIP, in place
             of the text encoder.
+        templates: What labels are put into for the text encoder: bare, photo ("a photo of a ..."),
+            imagenet80 (the mean over CLIP's 80), or a file with a template a line, {} being the
+            label. The model's own if not given.
     """
 
     device: str = "auto"
     precision: Precision = "fp32"
     compile: bool = False
     text_table: Annotated[str | None, Spelling("FILE")] = None
+    templates: Annotated[str | None, Spelling("NAME|FILE")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskingOptions(Options):
+    """How labels are asked for.
+
+    Attributes:
+        synonyms: Of a|b: mean averages the vectors, max takes the larger score at each pixel.
+        other: How other, or the background, is asked: its word; words=LIST for what else may be
+            there; vocabulary: all words that are not near a label; threshold=T: no label has the
+            probability T. auto takes the word, or without one the vocabulary.
+    """
+
+    synonyms: Synonyms = "mean"
+    other: Annotated[str, Spelling("RULE", also="--background")] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,199 @@
+"""The class of all that no other label fits: how `other` is asked, if at all by a word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lseg.data.sets.label_table import read_labels
+from lseg.errors import ConfigError, LabelError
+from lseg.text.encoder import SYNONYM_SEPARATOR, LabelEncoder
+from lseg.text.vocabulary import far_words, vocabulary
+from lseg.visualize.colours import BACKGROUND_NAMES
+
+NEAR = 0.85
+"""Cosine of CLIP's vectors from which a word of the vocabulary is too near to a label."""
+
+MARGIN = 1.0
+"""By how much the best of hundreds of words must beat the best of a few labels; both numbers, and
+the next, are those that measure well on COCO val and VOC train (scripts/measure_prompts.py)."""
+
+SAME = 0.99
+"""Cosine from which a background word is one of the labels."""
+
+UNSURE = 0.4
+"""Probability of the best label below which a pixel is `other`, where no vector stands for it."""
+
+_VOC_BACKGROUND = read_labels("voc").prompts[0].split(SYNONYM_SEPARATOR)
+BACKGROUND_WORDS = tuple(word for word in _VOC_BACKGROUND if word not in BACKGROUND_NAMES)
+"""What else is in a photograph: words for the background of VOC, see `assets/labels/voc.csv`."""
+
+
+@dataclass(frozen=True)
+class OtherVectors:
+    """Vectors (K, C) that stand for `other`, K at least 1; see `Pool` for the rest."""
+
+    vectors: Tensor
+    summed: bool = False
+    margin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for besides `other`.
+
+    Attributes:
+        labels: At least one.
+        vectors: Their unit vectors (P, C), one or more a label.
+        known: Words that the text side knows; None if it is to be asked.
+    """
+
+    labels: Sequence[str]
+    vectors: Tensor
+    known: Sequence[str] | None = None
+
+
+class OtherRule(Protocol):
+    """How pixels that fit none of the other labels are found."""
+
+    def stand_in(
+        self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
+    ) -> OtherVectors | float | None:
+        """What stands for `other`.
+
+        Args:
+            encoder: The text side.
+            label: The word that it was called by.
+            asked: The other labels.
+            device: Where vectors are to be.
+
+        Returns:
+            Vectors; or a probability: where the best of the other labels has less, is `other`; or
+            None: it is a label like all others.
+
+        Raises:
+            LabelError: If the text side lacks what the rule needs.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Word:
+    """`other` is a label like all others."""
+
+    def stand_in(
+        self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
+    ) -> OtherVectors | float | None:
+        """See `OtherRule`."""
+        del asked
+        encoder.encode([label], device, distinct=False)  # refused, if it is not known
+        return None
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words for what may be in a picture besides the labels; those that are labels are left out.
+
+    Attributes:
+        words: Free text; by default those of `BACKGROUND_WORDS` that the text side knows.
+        summed: See `Pool`.
+    """
+
+    words: tuple[str, ...] | None = None
+    summed: bool = False
+
+    def stand_in(
+        self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
+    ) -> OtherVectors | float | None:
+        """See `OtherRule`."""
+        words = [word for word in BACKGROUND_WORDS if _knows(encoder, word)]
+        vectors = encoder.encode(list(self.words or words), device, distinct=False)
+        far = (vectors @ asked.vectors.T).amax(1) < SAME
+        return OtherVectors(_kept(vectors, far, label, "words"), self.summed)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All words that the text side knows, but those near a label; see `far_words`.
+
+    Attributes:
+        words: In place of those that the text side knows.
+        near: Cosine from which a word is near.
+        summed: See `Pool`.
+        margin: See `Pool`: is taken off the logit of `other`.
+    """
+
+    words: tuple[str, ...] | None = None
+    near: float = NEAR
+    summed: bool = False
+    margin: float = MARGIN
+
+    def stand_in(
+        self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
+    ) -> OtherVectors | float | None:
+        """See `OtherRule`."""
+        words = list(self.words or asked.known or vocabulary(encoder))
+        vectors = encoder.encode(words, device, distinct=False)
+        far = far_words(words, vectors, asked.labels, asked.vectors, self.near)
+        kept = _kept(vectors, far, label, "words of the vocabulary")
+        return OtherVectors(kept, self.summed, self.margin)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """No word: where the best label has a probability below `below`, is `other`."""
+
+    below: float = UNSURE
+
+    def __post_init__(self) -> None:
+        """Refuses what is no probability."""
+        if not 0 < self.below < 1:
+            raise ConfigError(f"threshold={self.below:g}: give a probability between 0 and 1")
+
+    def stand_in(
+        self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
+    ) -> OtherVectors | float | None:
+        """See `OtherRule`."""
+        del encoder, label, asked, device
+        return self.below
+
+
+@dataclass(frozen=True)
+class FirstOf:
+    """The first of some rules that the text side has all for."""
+
+    rules: tuple[OtherRule, ...]
+
+    def stand_in(
+        self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
+    ) -> OtherVectors | float | None:
+        """See `OtherRule`."""
+        for rule in self.rules[:-1]:
+            try:
+                return rule.stand_in(encoder, label, asked, device)
+            except LabelError:
+                continue
+        return self.rules[-1].stand_in(encoder, label, asked, device)
+
+
+OTHER_ALWAYS = FirstOf((Word(), Vocabulary(), Threshold()))
+"""The word where the text side has it; else the rest of the vocabulary, if any of it remains."""
+
+
+def _kept(vectors: Tensor, kept: Tensor, label: str, what: str) -> Tensor:
+    if not kept.any():
+        raise LabelError(
+            f"no {what} remain to stand for {label!r}, for all are near the labels: ask for it by "
+            "threshold=0.5, or by other words"
+        )
+    return vectors[kept]
+
+
+def _knows(encoder: LabelEncoder, word: str) -> bool:
+    try:
+        encoder.encode([word])
+    except LabelError:
+        return False
+    return True

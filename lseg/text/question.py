@@ -1,0 +1,82 @@
+"""What pixels are asked: classes, each by a vector, by several, or by none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pool:
+    """How a class is asked by vectors.
+
+    Attributes:
+        count: By how many.
+        summed: The probabilities of its vectors are summed (logsumexp of the logits); otherwise
+            the largest logit is the class's.
+        margin: Is taken off the class's logit.
+    """
+
+    count: int = 1
+    summed: bool = False
+    margin: float = 0.0
+
+    def of(self, logits: Tensor) -> Tensor:
+        """Logits (B, n, h, w) of some of its vectors to (B, h, w)."""
+        return logits.logsumexp(1) if self.summed else logits.amax(1)
+
+    def join(self, one: Tensor, other: Tensor) -> Tensor:
+        """What two parts of its vectors gave, (B, h, w) each, to what both give."""
+        return torch.logaddexp(one, other) if self.summed else torch.maximum(one, other)
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """The class of pixels that nothing fits: asked by no vector.
+
+    Attributes:
+        index: Its place among the classes.
+        below: It takes the pixels whose best other class has a smaller softmax probability.
+    """
+
+    index: int
+    below: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """What pixels are asked; `lseg.models.pooled` answers it.
+
+    Attributes:
+        names: What to call the classes.
+        vectors: (M, C), of any norm: those of the first class, then of the second, ...
+        pools: How each class that has vectors is asked.
+        unsure: The class that has none, if there is one.
+    """
+
+    names: tuple[str, ...]
+    vectors: Tensor
+    pools: tuple[Pool, ...]
+    unsure: Unsure | None = None
+
+    @classmethod
+    def of_vectors(cls, vectors: Tensor, names: Sequence[str] | None = None) -> Self:
+        """A class a vector, (N, C)."""
+        named = tuple(map(str, range(len(vectors)))) if names is None else tuple(names)
+        return cls(named, vectors, (Pool(),) * len(vectors))
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a class a vector."""
+        return all(pool == Pool() for pool in self.pools)
+
+    def to(self, device: torch.device) -> "Question":
+        """The same with its vectors there."""
+        return Question(self.names, self.vectors.to(device), self.pools, self.unsure)
+
+
+def as_question(text: Tensor | Question) -> Question:
+    """Vectors (N, C) as a question."""
+    return text if isinstance(text, Question) else Question.of_vectors(text)
