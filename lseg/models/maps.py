@@ -130,6 +130,22 @@ class MirroredMaps(_Derived):
         return MirroredMaps(self.source.pictures(first, last))
 
 
+class CroppedMaps(_Derived):
+    """Maps without what lies below and right of their first rows and columns."""
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """See `Maps`."""
+        return self.source.rows(start, stop)[..., : self.size[1]]
+
+    def split(self, count: int) -> Sequence[Maps]:
+        """See `Maps`."""
+        return [CroppedMaps(part, self.size) for part in self.source.split(count)]
+
+    def pictures(self, first: int, last: int) -> Maps:
+        """See `Maps`."""
+        return CroppedMaps(self.source.pictures(first, last), self.size)
+
+
 class AverageMaps(_Derived):
     """The mean of maps of one size."""
 
