@@ -35,6 +35,16 @@ def test_entries_have_the_names_of_evaluate_s_options(suite):
     assert entries[1].dataset == "ade20k"
 
 
+def test_files_of_labels_are_looked_for_beside_the_suite(suite, tmp_path):
+    (tmp_path / "words.json").write_text("{}")
+    beside, elsewhere = suite("""
+- {dataset: ade20k, prompts: words.json}
+- {dataset: ade20k, split: train, prompts: clip_text/words.json}
+""")
+    assert beside.options["prompts"] == str(tmp_path.resolve() / "words.json")
+    assert elsewhere.options["prompts"] == "clip_text/words.json"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
