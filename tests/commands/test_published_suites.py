@@ -117,5 +117,5 @@ def test_the_photographs_of_the_suite_real_are_there_with_prompts_that_the_table
         asked[entry.name] = data.labels
     assert counts == {"COCO val 133": 133, "VOC val 21": 21, "CamVid val 11": 11}
     assert asked["VOC val 21"][0] == "other"
-    known = LabelTable(PHOTOS / "clip_text/openai_vitb16.safetensors").labels
+    known = LabelTable(PHOTOS / "clip_text/openai_vitb16.safetensors").names
     assert {label for labels in asked.values() for label in labels} <= set(known)
