@@ -78,7 +78,8 @@ def evaluate_pictures(
     answers = _answers(model, data, config, labels, workers, progress, shard)
     for name, answer in zip(shard.take(distinct_names(data.names)), answers, strict=True):
         counter.add(name, *answer)
-    return PictureAreas.dealt(gathered(counter.finish()))
+    own = counter.finish()
+    return PictureAreas.dealt(gathered(own)) if shard.world > 1 else own
 
 
 class _Answer(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from drawing import draw
 from PIL import Image
 
@@ -37,7 +38,7 @@ def five(data):
     return data
 
 
-@pytest.mark.parametrize("world", [1, 2, 3, 7])
+@pytest.mark.parametrize("world", [2, 3, 7])
 def test_every_picture_is_counted_once_whatever_the_number_of_processes(
     five, checkpoint, world, monkeypatch
 ):
@@ -52,7 +53,7 @@ def test_every_picture_is_counted_once_whatever_the_number_of_processes(
     found = PictureAreas.dealt(shares)
     assert found.names == wanted.names
     assert found.to_json() == wanted.to_json()
-    assert [pair[0].equal(pair[1]) for pair in zip(found.pooled(), wanted.pooled(), strict=True)]
+    assert torch.equal(found.pooled().iou(), wanted.pooled().iou())
 
 
 def table(path):

@@ -2,9 +2,9 @@
 
     python memory_of_labels.py whole|windows|published
 
-prints the peak in bytes above what the process has with the model loaded and run once, the seconds,
-and how many labels the map has. With windows at six scales every third strip of the map is made: all
-windows are shown, and no more of them are needed at a time for the strips between.
+prints the peak in bytes above what the process has with the model loaded and run once, the
+seconds, and how many labels the map has. With windows at six scales every third strip of the map is
+made: all windows are shown, and no more of them are needed at a time for the strips between.
 """
 
 import dataclasses
