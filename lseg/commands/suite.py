@@ -12,7 +12,7 @@ from lseg.commands.options.evaluate import SUITE_OPTIONS, EvaluateOptions
 from lseg.commands.parser import overridden
 from lseg.commands.viewing import view_rule
 from lseg.evaluation.suite import SuiteEntry, SuiteRow, read_suite
-from lseg.evaluation.suite_table import suite_table, suite_to_json
+from lseg.evaluation.suite_table import class_tables, suite_table, suite_to_json
 from lseg.files import atomic_file
 from lseg.models.lseg import LSeg
 
@@ -70,6 +70,6 @@ def evaluate_suite(options: EvaluateOptions) -> None:
     print(suite_table(rows))
     if file.path is not None:
         with atomic_file(file.path.with_suffix(".md")) as partial:
-            partial.write_text(suite_table(rows), "utf-8")
+            partial.write_text(f"{suite_table(rows)}\n{class_tables(rows)}", "utf-8")
         print(f"also as {file.path.with_suffix('.md')}")
     file.announce()
