@@ -115,7 +115,6 @@ def test_the_photographs_of_the_suite_real_are_there_with_prompts_that_the_table
         data = evaluated_data(options)
         counts[entry.name] = len(data.classes)
         asked[entry.name] = data.labels
-    assert counts == {"COCO val 133": 133, "VOC val 21": 21, "CamVid val 11": 11}
-    assert asked["VOC val 21"][0] == "other"
+    assert counts == {"COCO 133": 133, "VOC 21": 21, "CamVid 11": 11}
     known = LabelTable(PHOTOS / "clip_text/openai_vitb16.safetensors").names
     assert {label for labels in asked.values() for label in labels} <= set(known)
