@@ -62,28 +62,26 @@ def main() -> None:
 def card(model: LSeg, words: list[str], result: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """The model card, in Markdown."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    lines = [
-        f"| {row['name']} | {row['miou']:.1f} | {row['pixel_accuracy']:.1f} |" for row in rows
-    ]
+    lines = [f"| {row['name']} | {row['miou']:.1f} | {row['pixel_accuracy']:.1f} |" for row in rows]
     return f"""# Photo
 
-`lseg.load_model("photo")`, the model of `lseg predict`, `embed`, `query` and `demo` where no other is
-named: a DPT decoder ({model.config.trunk.features} channels) over EfficientNet-Lite2,
-{parameters:,} parameters in fp16, and CLIP ViT-B/16 vectors of {len(words)} words.
+`lseg.load_model("photo")`, the model of every command where no other is named: a DPT decoder
+({model.config.trunk.features} channels) over EfficientNet-Lite2, {parameters:,} parameters in fp16,
+and CLIP ViT-B/16 vectors of {len(words)} words.
 
-**Data.** 100 COCO 2017 photographs with panoptic masks (133 things and stuff) and 719 PASCAL VOC 2012
-photographs (20 things); ImageNet initialisation. {result["train_seconds"] / 60:.0f} minutes on two CPU
-cores, by `scripts/make_photo_model.sh` (`configs/photo.yaml`). No street scenes of CamVid, Cityscapes
-or the like were seen.
+**Data.** 100 COCO 2017 photographs with panoptic masks (133 things and stuff) and 719 PASCAL VOC
+2012 photographs (20 things); ImageNet initialisation. {result["train_seconds"] / 60:.0f} minutes on
+two CPU cores, by `scripts/make_photo_model.sh` (`configs/photo.yaml`). No street scenes of CamVid,
+Cityscapes or the like were seen.
 
-**What it knows.** Frequent things and surroundings: people, pets and farm animals, vehicles, sky, trees,
-grass, water, roads, buildings, furniture. Words outside the table need its text encoder (open_clip
-ViT-B-16, `openai`).
+**What it knows.** Frequent things and surroundings: people, pets and farm animals, vehicles, sky,
+trees, grass, water, roads, buildings, furniture. Words outside the table need its text encoder
+(open_clip ViT-B-16, `openai`).
 
-**What it is bad at.** Small and thin things (poles, signs, cutlery), rare classes (most of the 133 had
-a handful of training pictures), outlines (its maps have a quarter of the picture's resolution), the
-difference between neighbours such as road and pavement. It is a small network taught by few
-pictures: do not rely on it where a mistake does harm.
+**What it is bad at.** Small and thin things (poles, signs, cutlery), rare classes (most of the 133
+had a handful of training pictures), outlines (its maps have a quarter of the picture's
+resolution), the difference between neighbours such as road and pavement. It is a small network
+taught by few pictures: do not rely on it where a mistake does harm.
 
 | validation set | mIoU % | pixel accuracy % |
 | --- | --- | --- |

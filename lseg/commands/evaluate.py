@@ -1,22 +1,21 @@
 """`lseg evaluate`: figures on whole data sets, of models or of label maps."""
 
-from typing import Any
-
 from tqdm import tqdm
 
 from lseg.commands.comparison import compare_tables
-from lseg.commands.evaluated_data import EvaluatedData, evaluated_data, protocol_of, rest_class
+from lseg.commands.distributed import run_on_devices
+from lseg.commands.evaluated_data import evaluated_data, protocol_of, rest_class
 from lseg.commands.figures_file import FiguresFile
 from lseg.commands.generalised import add_generalised
-from lseg.commands.model import asking_from, inference_config, model_from
+from lseg.commands.model import asking_from
+from lseg.commands.model_table import ModelJob
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.suite import evaluate_suite
+from lseg.commands.viewing import view_rule
 from lseg.errors import ConfigError
-from lseg.evaluation.figures import table_to_json
 from lseg.evaluation.referee.judge import referee
 from lseg.evaluation.report import print_scores
-from lseg.evaluation.semantic import evaluate_pictures
-from lseg.models.lseg import LSeg
+from lseg.inference.sharding import Shard
 
 
 def evaluate(options: EvaluateOptions) -> None:
@@ -29,46 +28,24 @@ def evaluate(options: EvaluateOptions) -> None:
         ConfigError: If options do not go together.
     """
     _check(options)
-    if options.compare is not None:
-        compare_tables(options)
-    elif options.suite is not None:
-        evaluate_suite(options, model_table)
-    elif options.predictions is not None:
-        _evaluate_maps(options)
-    else:
+    if options.suite is not None:
+        evaluate_suite(options)
+    elif options.compare is None and options.predictions is None:
         _evaluate_model(options)
-
-
-def model_table(options: EvaluateOptions, data: EvaluatedData, model: LSeg) -> dict[str, Any]:
-    """The table of a model on a data set, printed."""
-    config = inference_config(options)
-    areas = evaluate_pictures(
-        model,
-        data,
-        config,
-        workers=options.workers,
-        progress=tqdm,
-        asking=asking_from(options),
-        other=rest_class(options, data),
-    )
-    training = model.config.labels or None
-    table = table_to_json(areas, data.classes, protocol_of(options, data), training)
-    title = f"{options.checkpoint} on {options.data_root or options.dataset}, {len(data)} pictures"
-    print_scores(title, table)
-    return {
-        **add_generalised(options, data, table),
-        "labels": dict(zip(data.classes, data.labels, strict=True)),
-        "network": model.config.to_dict(),
-    }
+    elif Shard.of_process().first:  # without a model there is nothing to share
+        (_evaluate_maps if options.compare is None else compare_tables)(options)
 
 
 def _evaluate_model(options: EvaluateOptions) -> None:
     data = evaluated_data(options)
-    inference_config(options)  # a wrong value is reported before the model is loaded
+    view_rule(options)  # a wrong value is reported before the model is loaded
     asking_from(options)
     rest_class(options, data)
     file = FiguresFile(options)
-    file.write(model_table(options, data, model_from(options, LSeg)))
+    table = run_on_devices(ModelJob(options, data), options.devices, options.device)
+    if table is None:  # another process of several tells
+        return
+    file.write(table)
     file.announce()
 
 

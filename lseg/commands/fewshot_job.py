@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lseg.commands.distributed import Place
 from lseg.commands.model import model_from
 from lseg.commands.options.shared import ModelOptions
 from lseg.data.fewshot.episode_data import EpisodeTensors
-from lseg.evaluation.fewshot import EpisodeAnswer, FewShotConfig, FoldData, Shard, fold_areas
+from lseg.evaluation.fewshot import EpisodeAnswer, FewShotConfig, FoldData, fold_areas
 from lseg.files import atomic_file
+from lseg.inference.sharding import Shard, sum_over_processes
 from lseg.models.lseg import LSeg
 from lseg.visualize import comparison, label_colours
 
@@ -46,31 +46,25 @@ class FewShotJob:
     pictures: int
     folder: Path | None
 
-    def __call__(self, fabric: Fabric) -> FewShotResult:
+    def __call__(self, place: Place) -> FewShotResult:
         """Answers this process's share, and adds up the areas of all."""
-        torch.set_num_threads(max(1, torch.get_num_threads() // self._neighbours(fabric)))
-        model = model_from(replace(self.model, device=str(fabric.device)), LSeg)
-        shard = Shard(fabric.global_rank, fabric.world_size)
+        model = model_from(replace(self.model, device=str(place.device)), LSeg)
         sums = []
         for fold in self.folds:
-            areas = fold_areas(
-                model, fold, self.config, shard, self._progress(fabric, fold), self._saver(fold)
-            )
-            total = fabric.all_reduce(areas, reduce_op="sum")
-            sums.append(torch.as_tensor(total).tolist())
+            show = self._progress(place.shard, fold)
+            areas = fold_areas(model, fold, self.config, place.shard, show, self._saver(fold))
+            total = areas.cpu().clone()  # an inference tensor cannot be changed here
+            sum_over_processes(total)
+            sums.append(total.tolist())
         return FewShotResult(sums, model.config.to_dict())
 
-    def _neighbours(self, fabric: Fabric) -> int:
-        """Processes that share this machine's cores."""
-        return fabric.world_size if fabric.device.type == "cpu" else 1
-
     def _progress(
-        self, fabric: Fabric, fold: FoldData
+        self, shard: Shard, fold: FoldData
     ) -> Callable[[Iterable[EpisodeTensors]], Iterable[EpisodeTensors]] | None:
         console = Console(stderr=True)
-        if not fabric.is_global_zero or not console.is_terminal:
+        if not shard.first or not console.is_terminal:
             return None
-        share = -(-len(fold.data) // fabric.world_size)
+        share = -(-len(fold.data) // shard.world)
 
         def shown(batches: Iterable[EpisodeTensors]) -> Iterator[EpisodeTensors]:
             columns = (

@@ -54,7 +54,13 @@ def inference_config(options: ViewOptions) -> InferenceConfig:
     Raises:
         ConfigError: If a value is out of range.
     """
-    return InferenceConfig(options.size, tuple(options.scales), options.flip, options.window)
+    return InferenceConfig(
+        options.size,
+        (1.0,) if options.scales is None else tuple(options.scales),
+        bool(options.flip),
+        options.window,
+        batch=options.window_batch,
+    )
 
 
 def replace_text(model: Network, table: str) -> None:

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from lseg.data.fewshot.episode_data import EpisodeData, EpisodeTensors
 from lseg.evaluation.areas import FewShotScores, episode_areas, scores_from_areas
 from lseg.evaluation.prototypes import DEFAULT_CLUSTERS, DEFAULT_WEIGHT, label_vectors
+from lseg.inference.sharding import Shard
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
 from lseg.text.distinct import refuse_equal
@@ -33,13 +34,6 @@ class FewShotConfig:
     clusters: int = DEFAULT_CLUSTERS
     batch_size: int = 4
     workers: int = 0
-
-
-class Shard(NamedTuple):
-    """Which of several processes this is; batches are dealt out in turn, each to one process."""
-
-    rank: int = 0
-    world: int = 1
 
 
 ONE_PROCESS = Shard()
@@ -86,7 +80,7 @@ def fold_areas(
         model: In eval mode.
         fold: The episodes.
         config: How they are answered.
-        shard: Which share.
+        shard: Which share of the batches.
         progress: Wraps the batches.
         answered: Called with every answer.
 
@@ -107,7 +101,7 @@ def fold_areas(
     batches = [list(numbers[first : first + size]) for first in numbers[::size]]
     loader: Iterable[EpisodeTensors] = DataLoader(
         fold.data,
-        batch_sampler=batches[shard.rank :: shard.world],
+        batch_sampler=shard.take(batches),
         num_workers=config.workers,
         pin_memory=model.device.type == "cuda",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,6 +85,20 @@ class PictureAreas:
             tuple(names), self.classes, moved[order], self.index[order], self.areas[order]
         )
 
+    @classmethod
+    def dealt(cls, shares: Sequence[PictureAreas]) -> PictureAreas:
+        """The pictures of all shares of P pictures that were dealt out in turn, in their order."""
+        first, count = shares[0], len(shares)
+        if count == 1:
+            return first
+        total = sum(map(len, shares))
+        names = [shares[place % count].names[place // count] for place in range(total)]
+        picture = torch.cat([share.picture * count + r for r, share in enumerate(shares)])
+        order = picture.argsort(stable=True)
+        index = torch.cat([share.index for share in shares])
+        areas = torch.cat([share.areas for share in shares])
+        return cls(tuple(names), first.classes, picture[order], index[order], areas[order])
+
     def to_json(self) -> dict[str, str]:
         """A line for each picture: `class both truth predicted; ...`, in pixels."""
         rows = torch.cat([self.index[:, None], self.areas], 1)
@@ -117,6 +131,16 @@ class PictureAreas:
         return cls(tuple(lines), classes, torch.tensor(picture).long(), table[:, 0], table[:, 1:])
 
 
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """Names of pictures, each once: the second of those called `a` is `a #2`."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return found
+
+
 class AreaCounter:
     """Counts the areas of pictures, one after the other."""
 
@@ -142,13 +166,9 @@ class AreaCounter:
             self._flush()
 
     def finish(self) -> PictureAreas:
-        """The areas of all pictures; the second of those called `a` is `a #2` from here on."""
+        """The areas of all pictures, by `distinct_names`."""
         self._flush()
-        seen: Counter[str] = Counter()
-        names = []
-        for name in self._names:
-            seen[name] += 1
-            names.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+        names = distinct_names(self._names)
         rows = torch.cat([*self._rows, torch.zeros(0, 5, dtype=torch.long)])
         return PictureAreas(tuple(names), self.classes, rows[:, 0], rows[:, 1], rows[:, 2:])
 

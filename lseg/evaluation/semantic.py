@@ -11,17 +11,20 @@ from torch.utils.data import DataLoader
 from lseg.data.base.items import NamedData, SegmentationData
 from lseg.data.base.labels import display_names, refuse_repeated
 from lseg.evaluation.metrics import Scores, SegmentationMetric
-from lseg.evaluation.picture_areas import AreaCounter, PictureAreas
-from lseg.inference.views import InferenceConfig, image_maps
+from lseg.evaluation.picture_areas import AreaCounter, PictureAreas, distinct_names
+from lseg.inference.sharding import Shard, gathered
+from lseg.inference.views import ViewRule
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
 from lseg.text.asking import AS_TRAINED, Asking
+
+ONE_PROCESS = Shard()
 
 
 def evaluate(
     model: LSeg,
     data: SegmentationData,
-    config: InferenceConfig,
+    config: ViewRule,
     labels: Sequence[str] | None = None,
     workers: int = 0,
     progress: Any = None,
@@ -55,24 +58,37 @@ def evaluate(
 def evaluate_pictures(
     model: LSeg,
     data: NamedData,
-    config: InferenceConfig,
+    config: ViewRule,
     labels: Sequence[str] | None = None,
     workers: int = 0,
     progress: Any = None,
     asking: Asking = AS_TRAINED,
     other: int | None = None,
+    shard: Shard = ONE_PROCESS,
 ) -> PictureAreas:
     """As `evaluate`, with the areas of each picture; pooled they give the same scores.
+
+    Args:
+        model: As for `evaluate`.
+        data: As for `evaluate`.
+        config: As for `evaluate`.
+        labels: As for `evaluate`.
+        workers: As for `evaluate`.
+        progress: As for `evaluate`.
+        asking: As for `evaluate`.
+        other: As for `evaluate`.
+        shard: Which pictures this process counts; the areas are those of all processes.
 
     Raises:
         LabelError: As `evaluate`.
     """
     labels = list(labels or data.labels)
     counter = AreaCounter(len(labels), data.ignore_index)
-    answers = _answers(model, data, config, labels, asking, other, workers, progress)
-    for name, answer in zip(data.names, answers, strict=True):
+    answers = _answers(model, data, config, labels, asking, other, workers, progress, shard)
+    for name, answer in zip(shard.take(distinct_names(data.names)), answers, strict=True):
         counter.add(name, *answer)
-    return counter.finish()
+    own = counter.finish()
+    return PictureAreas.dealt(gathered(own)) if shard.world > 1 else own
 
 
 class _Answer(NamedTuple):
@@ -83,12 +99,13 @@ class _Answer(NamedTuple):
 def _answers(
     model: LSeg,
     data: SegmentationData,
-    config: InferenceConfig,
+    config: ViewRule,
     labels: list[str],
     asking: Asking,
     other: int | None,
     workers: int,
     progress: Any,
+    shard: Shard = ONE_PROCESS,
 ) -> Iterator[_Answer]:
     """What the network says of every picture, on its device; see `evaluate`."""
     refuse_repeated(labels, "the labels of the data set")
@@ -96,12 +113,13 @@ def _answers(
     loader: Iterable[dict[str, Tensor]] = DataLoader(
         data,  # type: ignore[arg-type]
         batch_size=None,
+        sampler=shard.take(range(len(data))),
         num_workers=workers,
         pin_memory=model.device.type == "cuda",
     )
     for item in progress(loader) if progress else loader:
         with torch.inference_mode():
-            prediction = label_map(image_maps(model, item["image"], question, config))
+            prediction = label_map(config.maps(model, item["image"], question))
         yield _Answer(prediction, item["mask"][None].to(model.device))
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from lseg.errors import ConfigError
-from lseg.paths import user_path
+from lseg.paths import is_file, user_path
 
 _FORM = (
     "A suite is a YAML list whose entries have the names of the options of `lseg evaluate`, such "
     "as {name: CamVid, dataset: pairs, data_root: data/camvid11, split: val, ignore_index: 11}"
 )
+_LABEL_FILES = ("prompts", "label_file")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_suite(path: Path, known: Collection[str]) -> list[SuiteEntry]:
     """The entries of a suite file.
 
     An entry without `name` is called after its data set, or after its folder where that is
-    `pairs`.
+    `pairs`. Files of labels that lie beside the suite are taken from there.
 
     Args:
         path: A YAML file.
@@ -75,7 +76,10 @@ def read_suite(path: Path, known: Collection[str]) -> list[SuiteEntry]:
     if not isinstance(values, list) or not values:
         raise ConfigError(f"{path} holds no list. {_FORM}")
     where = [f"{path}, entry {number}" for number in range(1, len(values) + 1)]
-    options = [_options(value, known, place) for value, place in zip(values, where, strict=True)]
+    options = [
+        _beside(_options(value, known, place), path.parent)
+        for value, place in zip(values, where, strict=True)
+    ]
     given = Counter(str(one["name"]) for one in options if "name" in one)
     repeated = [name for name, count in given.items() if count > 1]
     if repeated:
@@ -112,6 +116,12 @@ def _options(value: object, known: Collection[str], where: str) -> dict[str, Any
     if not isinstance(options.get("dataset"), str):
         raise ConfigError(f"{where} names no `dataset`. {_FORM}")
     return options
+
+
+def _beside(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Options whose files of labels are named with the suite's folder, where they lie there."""
+    named = {key: folder / str(options[key]) for key in _LABEL_FILES if options.get(key)}
+    return options | {key: str(path.resolve()) for key, path in named.items() if is_file(path)}
 
 
 def _default_name(options: Mapping[str, Any]) -> str:

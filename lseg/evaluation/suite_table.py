@@ -46,6 +46,20 @@ def suite_table(rows: Sequence[SuiteRow]) -> str:
     return f"{_overview(rows, entries)}\n{_details(rows)}"
 
 
+def class_tables(rows: Sequence[SuiteRow]) -> str:
+    """A table in Markdown for each data set: the IoU of each class by each model, in percent."""
+    tables = []
+    for name in dict.fromkeys(row.entry.name for row in rows):
+        same = [row for row in rows if row.entry.name == name]
+        lines = [
+            [label, *(percent(row.figures["per_class"][label], 1) for row in same)]
+            for label in same[0].figures["per_class"]
+        ]
+        table = _markdown(["class", *(row.model for row in same)], lines)
+        tables.append(f"IoU of each class of {name}\n\n{table}")
+    return "\n".join(tables)
+
+
 def _overview(rows: Sequence[SuiteRow], entries: Sequence[SuiteEntry]) -> str:
     lines = []
     for model in dict.fromkeys(row.model for row in rows):

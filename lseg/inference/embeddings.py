@@ -15,7 +15,7 @@ from lseg.inference.embed_config import EmbedConfig, PaddedSizes, PictureSizes, 
 from lseg.inference.layout import as_chw, stored_shape
 from lseg.inference.pca import PCA
 from lseg.inference.views import InferenceConfig, resized_shape, views
-from lseg.inference.windows import Windows, window_starts
+from lseg.inference.windows import WindowRows, Windows, window_starts
 from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
 from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, Tile, UndividedMaps
@@ -168,7 +168,8 @@ def embedding_maps(
 
     seen = model.output_size(min(window, height), width)[0]
     size = model.output_size(height, width)
-    return Windows(rows, seen, size, model.config.embed_dim, image.device, show)
+    windows = WindowRows(rows, seen, show)
+    return Windows(windows, size, model.config.embed_dim, image.device)
 
 
 def _encode(model: LSeg, images: Tensor) -> list[Maps]:

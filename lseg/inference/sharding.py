@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, distributed
@@ -41,16 +41,27 @@ class Shard:
 
 
 @contextmanager
-def process_group(shard: Shard, needed: bool = True) -> Iterator[None]:
+def process_group(shard: Shard, needed: bool = True, meeting: str = "env://") -> Iterator[None]:
     """A process group (gloo) for the block, where there is more than one process.
 
     One that is not `needed` is left out where the processes have been given no place to meet
     (`MASTER_ADDR`): a share can be done without the others.
+
+    Args:
+        shard: This process's.
+        needed: See above.
+        meeting: Where the processes meet, as `torch.distributed` names it.
     """
     if shard.world == 1 or not (needed or "MASTER_ADDR" in os.environ):
         yield
         return
-    distributed.init_process_group("gloo", timeout=timedelta(days=7))  # the last may be slow
+    distributed.init_process_group(
+        "gloo",
+        meeting,
+        rank=shard.rank,
+        world_size=shard.world,
+        timeout=timedelta(days=7),  # the last may be slow
+    )
     try:
         yield
     finally:
@@ -78,6 +89,15 @@ def sum_over_processes(values: Tensor) -> None:
     """Replaces a CPU tensor by its sum over the processes."""
     if distributed.is_initialized():
         distributed.all_reduce(values)
+
+
+def gathered(value: T) -> list[T]:
+    """The values of all processes of the group by rank, in each of them; picklable."""
+    if not distributed.is_initialized():
+        return [value]
+    found: list[T | None] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(found, value)
+    return cast("list[T]", found)
 
 
 def sum_of_all(count: int) -> int:

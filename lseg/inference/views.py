@@ -1,8 +1,8 @@
 """From a picture to logits at its own size: resizing, scales, flip and sliding windows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from PIL import Image
@@ -10,11 +10,19 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from lseg.errors import ConfigError
-from lseg.inference.windows import Windows, window_starts
+from lseg.inference.sliding import WINDOW_BATCH, WindowGrid, sliding_maps
 from lseg.models.lseg import LSeg
-from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, Tile, all_logits
+from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, all_logits
 from lseg.models.pooled import answered, pooled_logits
 from lseg.text.question import Question, as_question
+
+
+class ViewRule(Protocol):
+    """How a picture is shown to the network, and its logits put together."""
+
+    def maps(self, model: LSeg, image: Tensor, text: Tensor | Question) -> Maps:
+        """Logits (1, N, H, W) of a picture (3, H, W) uint8 by label vectors (N, C), or classes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class InferenceConfig:
         flip: Also average with the mirrored picture.
         window: Side of a square sliding window; None shows the whole picture at once.
         stride: Step of the window as a share of its side; 2/3 in LSeg's evaluation.
+        batch: How many windows the network sees at once.
     """
 
     size: int | None = None
@@ -35,6 +44,7 @@ class InferenceConfig:
     flip: bool = False
     window: int | None = None
     stride: float = 2 / 3
+    batch: int = WINDOW_BATCH
 
     def __post_init__(self) -> None:
         """Refuses values out of range."""
@@ -46,6 +56,12 @@ class InferenceConfig:
             raise ConfigError(f"size is {self.size}: give a side in pixels, or 0 for no resizing")
         if self.window is not None and self.window < 32:
             raise ConfigError(f"window is {self.window}: it must be at least 32")
+        if self.batch < 1:
+            raise ConfigError(f"window batch is {self.batch}: give 1 or more")
+
+    def maps(self, model: LSeg, image: Tensor, text: Tensor | Question) -> Maps:
+        """See `ViewRule` and `image_maps`."""
+        return image_maps(model, image, text, self)
 
 
 WHOLE_PICTURE = InferenceConfig()
@@ -101,18 +117,23 @@ def image_maps(
     height, width = image.shape[-2:]
     image = image.to(model.device, non_blocking=True)
     found: list[Maps] = []
-    for view in views(image, short, config):
-        maps: Maps = (
-            _question_maps(model, model.normalize(view.image[None]), question)
-            if config.window is None
-            else sliding_maps(model, view.image[None], question, config.window, config.stride)
-        )
-        found.append(ResizedMaps(MirroredMaps(maps) if view.mirrored else maps, (height, width)))
+    for shown in _scaled(image, short, config.scales):
+        maps = _view_maps(model, shown, question, config)
+        if config.flip:  # averaged before they are resized, which is linear and costs more
+            mirrored = MirroredMaps(_view_maps(model, shown.flip(-1), question, config))
+            maps = AverageMaps([maps, mirrored])
+        found.append(ResizedMaps(maps, (height, width)))
     return answered(found[0] if len(found) == 1 else AverageMaps(found), question)
 
 
-def _question_maps(model: LSeg, pixels: Tensor, question: Question) -> Maps:
-    return pooled_logits(model.logits(pixels, question.vectors), question)
+def _view_maps(model: LSeg, shown: Tensor, question: Question, config: InferenceConfig) -> Maps:
+    """Logits of what is shown to the network, at its own size."""
+    if config.window is None:
+        logits = model.logits(model.normalize(shown[None]), question.vectors)
+        return pooled_logits(logits, question)
+    height, width = shown.shape[-2:]
+    grid = WindowGrid.inside(height, width, config.window, config.stride)
+    return sliding_maps(model, shown, question, grid, batch=config.batch)
 
 
 def image_logits(
@@ -125,48 +146,6 @@ def image_logits(
     return all_logits(image_maps(model, image, text, config))[0]
 
 
-def sliding_maps(
-    model: LSeg,
-    pixels: Tensor,
-    text: Tensor | Question,
-    window: int,
-    stride: float,
-    batch: int = 4,
-) -> Windows:
-    """Logits from overlapping square windows, averaged where they overlap; see `Windows`.
-
-    Those of a class that no vector stands for are not among them; see `answered`.
-
-    Args:
-        model: In eval mode.
-        pixels: (1, 3, H, W), normalised; or uint8, normalised here window by window.
-        text: As for `image_maps`.
-        window: Side of the windows in pixels. The last ones of a row and a column end at the
-            picture's edge, so that only a picture smaller than a window is seen smaller.
-        stride: Step as a share of `window`.
-        batch: How many windows the network sees at once.
-    """
-    question = as_question(text)
-    height, width = pixels.shape[-2:]
-    tops, lefts = (window_starts(length, window, stride) for length in (height, width))
-
-    def show(index: int) -> list[Tile]:
-        top, tiles = tops[index], []
-        for first in range(0, len(lefts), batch):
-            some = lefts[first : first + batch]
-            parts = [pixels[..., top : top + window, left : left + window] for left in some]
-            seen = torch.cat(parts)
-            seen = seen if seen.is_floating_point() else model.normalize(seen)
-            logits = _question_maps(model, seen, question)
-            tiles += [Tile(top, left, logits.pictures(i, i + 1)) for i, left in enumerate(some)]
-        return tiles
-
-    size = (height, width)
-    return Windows(
-        tops, min(window, height), size, len(question.pools), question.vectors.device, show
-    )
-
-
 class View(NamedTuple):
     """What the network sees of a picture: (3, h, w) uint8, perhaps mirrored."""
 
@@ -176,8 +155,12 @@ class View(NamedTuple):
 
 def views(image: Tensor, short: int, config: InferenceConfig) -> Iterator[View]:
     """The picture (3, H, W) at each scale, its shorter side `short` at scale 1, and mirrored."""
-    for scale in config.scales:
-        shown = resize_short_side(image, max(1, round(short * scale)))
+    for shown in _scaled(image, short, config.scales):
         yield View(shown, mirrored=False)
         if config.flip:
             yield View(shown.flip(-1), mirrored=True)
+
+
+def _scaled(image: Tensor, short: int, scales: Sequence[float]) -> Iterator[Tensor]:
+    for scale in scales:
+        yield resize_short_side(image, max(1, round(short * scale)))

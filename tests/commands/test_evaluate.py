@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 from lseg.checkpoints.load import load_model
 from lseg.data.sets.pairs import PairsDataset
 from lseg.evaluation.semantic import evaluate as evaluate_data
+from lseg.inference.multi_eval import MultiEvalConfig
 from lseg.inference.views import InferenceConfig
 
 
@@ -50,6 +52,30 @@ def test_options_reach_the_inference(evaluate, data, checkpoint, tmp_path):
     assert json.loads(out.read_text())["miou"] == pytest.approx(100 * wanted.miou)
 
 
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        ([], MultiEvalConfig()),
+        (
+            ["--size", "60", "--window", "48", "--scales", "1", "1.5", "--no-flip",
+             "--window-batch", "3"],
+            MultiEvalConfig(60, 48, (1.0, 1.5), False, 3),
+        ),
+    ],
+)  # fmt: skip
+def test_one_word_asks_for_the_published_protocol(
+    evaluate, data, checkpoint, tmp_path, more, wanted
+):
+    out = tmp_path / "figures.json"
+    code, _, err = evaluate("--protocol", "lseg", *more, "--split", "train", "--out", out)
+    assert code == 0, err
+    figures = json.loads(out.read_text())
+    scores = evaluate_data(load_model(checkpoint), PairsDataset(data, "train"), wanted)
+    assert figures["miou"] == pytest.approx(100 * scores.miou)
+    views = json.loads(json.dumps(dataclasses.asdict(wanted)))
+    assert figures["views"] == {"protocol": "lseg", **views}
+
+
 def test_prompts_are_what_the_network_is_asked_for(evaluate, tmp_path):
     prompts = tmp_path / "prompts.json"
     prompts.write_text(json.dumps({"tree": "other", "sky": "sky|tree"}))
@@ -76,6 +102,8 @@ def test_bad_data_is_refused(evaluate, data, tmp_path):
     check_refused(evaluate("--split", "test"), "test.txt")
     check_refused(evaluate("--scales", "0"), "scales")
     check_refused(evaluate("--window", "16"), "window")
+    check_refused(evaluate("--protocol", "lseg", "--size", "0"), "size")
+    check_refused(evaluate("--protocol", "paper"), "--protocol paper: give plain or lseg")
     check_refused(evaluate("--ignore-index", "1"), "values 255")
     check_refused(evaluate("--prompts", tmp_path / "none.json"), "none.json")
     (data / "classes.txt").write_text("sky\nroad\ncactus")

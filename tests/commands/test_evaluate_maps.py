@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lseg.checkpoints.load import load_model
-from lseg.commands import evaluate as command
+from lseg.commands import model_table
 from lseg.inference.segmenter import Segmenter
 
 CLASSES = ["sky", "road", "tree"]
@@ -43,7 +43,7 @@ FIGURES = ("miou", "miou_interval", "pixel_accuracy", "mean_accuracy", "fw_iou",
 
 def test_maps_get_the_figures_of_the_model_that_made_them(evaluate, maps, checkpoint, monkeypatch):
     wanted, _ = evaluate("model", "--checkpoint", checkpoint)
-    monkeypatch.setattr(command, "model_from", None)  # no model is loaded
+    monkeypatch.setattr(model_table, "model_from", None)  # no model is loaded
     found, printed = evaluate("maps", "--predictions", maps)
     for key in (*FIGURES, "pictures", "protocol", "classes", "areas"):
         assert found[key] == wanted[key], key

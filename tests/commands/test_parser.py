@@ -227,7 +227,8 @@ def test_records_are_plain_yaml(tmp_path):
     values = yaml.safe_load((tmp_path / "predict.yaml").read_text())
     assert values == {
         "images": ["a.png"], "out": "o", "labels": "sky,road", "checkpoint": "tiny",
-        "device": "auto", "precision": "fp32", "compile": False, "scales": [1.0], "flip": False,
+        "device": "auto", "precision": "fp32", "compile": False, "window_batch": 4,
+        "synonyms": "mean", "other": "auto",
         "format": "files", "without_other": False, "orientation": "displayed",
         "max_megapixels": 1000, "keep_folders": False, "strict": False,
     }  # fmt: skip

@@ -45,7 +45,9 @@ def test_a_suite_gives_the_figures_of_its_entries(run, suite, data, checkpoint, 
         for key in ("miou", "miou_interval", "pixel_accuracy", "per_class", "pictures", "protocol"):
             assert row[key] == wanted[key], key
     table = out.with_suffix(".md").read_text()
-    assert table in printed
+    overview, *classes = table.split("\nIoU of each class of ")
+    assert overview in printed
+    assert [part.split("\n")[0] for part in classes] == ["First", "data"]
     assert f"| {checkpoint} | {rows[0]['miou']:.1f} | {rows[1]['miou']:.1f} |" in table
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 from lseg.data.fewshot.episode_data import EpisodeData
 from lseg.evaluation.areas import episode_areas, scores_from_areas
-from lseg.evaluation.fewshot import FewShotConfig, Shard, fold_areas, fold_scores, scores_to_json
+from lseg.evaluation.fewshot import FewShotConfig, fold_areas, fold_scores, scores_to_json
 from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles, EpisodeRequest, open_folds
+from lseg.inference.sharding import Shard
 
 SIZE = 64
 LABELS = ["sky", "road", "tree", "car"]

@@ -5,7 +5,7 @@ import pytest
 from lseg.errors import ConfigError
 from lseg.evaluation.published_semantic import TRAINING_FREE_SETS
 from lseg.evaluation.suite import SuiteEntry, SuiteRow, read_suite
-from lseg.evaluation.suite_table import suite_table, suite_to_json
+from lseg.evaluation.suite_table import class_tables, suite_table, suite_to_json
 
 KNOWN = ("dataset", "data_root", "split", "prompts", "ignore_index")
 
@@ -33,6 +33,16 @@ def test_entries_have_the_names_of_evaluate_s_options(suite):
         "dataset": "pairs", "data_root": "data/camvid11", "ignore_index": 11,
     }  # fmt: skip
     assert entries[1].dataset == "ade20k"
+
+
+def test_files_of_labels_are_looked_for_beside_the_suite(suite, tmp_path):
+    (tmp_path / "words.json").write_text("{}")
+    beside, elsewhere = suite("""
+- {dataset: ade20k, prompts: words.json}
+- {dataset: ade20k, split: train, prompts: clip_text/words.json}
+""")
+    assert beside.options["prompts"] == str(tmp_path.resolve() / "words.json")
+    assert elsewhere.options["prompts"] == "clip_text/words.json"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +114,14 @@ def test_the_table_has_a_line_a_model_and_all_figures_of_each_row():
     ]  # fmt: skip
     assert "seen" not in table
     assert "◊" not in table
+
+
+def test_every_class_has_a_line_with_the_iou_of_each_model():
+    tables = class_tables(run(["a", "b"], ["small", "large"]))
+    first, second = tables.split("IoU of each class of B")
+    assert "IoU of each class of A\n\n| class | small | large |\n" in first
+    assert cells(first, "sky") == ["sky", "10.0", "30.0"]
+    assert cells(second, "sky") == ["sky", "20.0", "40.0"]
 
 
 def test_seen_and_unseen_stand_in_the_table_where_the_labels_told():

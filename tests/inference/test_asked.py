@@ -6,7 +6,8 @@ import torch
 from conv_network import NAMES
 
 from lseg.inference.segmenter import Segmenter
-from lseg.inference.views import InferenceConfig, image_logits, sliding_maps
+from lseg.inference.sliding import WindowGrid, sliding_maps
+from lseg.inference.views import InferenceConfig, image_logits
 from lseg.models.maps import all_logits
 from lseg.models.upsample import upsample
 from lseg.text.asking import Asking
@@ -102,7 +103,8 @@ def test_views_agree_on_the_largest(model, picture, config):
 
 def test_windows_of_a_question_have_its_classes(model, picture):
     question = EACH.question(model.text, ["sky|car", "road"])
-    maps = sliding_maps(model, picture(70, 101)[None], question, 48, 2 / 3)
+    grid = WindowGrid.inside(70, 101, 48, 2 / 3)
+    maps = sliding_maps(model, picture(70, 101), question, grid)
     assert maps.labels == 2
     assert all_logits(maps).shape == (1, 2, 70, 101)
 

@@ -80,13 +80,14 @@ def test_a_window_as_large_as_the_picture_changes_nothing(model):
 def test_windows_are_shown_once_and_forgotten_when_passed(model):
     maps = embed_picture(model, pixels(400, 64), EmbedConfig(size=0, window=64)).maps
     assert isinstance(maps, Windows)
-    shown, held, show = [], [], maps.show
-    maps.show = lambda index: shown.append(index) or show(index)
+    shown, held, windows = [], [], maps.windows
+    show = windows.show
+    windows.show = lambda index: shown.append(index) or show(index)
     parts = []
     for start in range(0, maps.size[0], 7):
         parts.append(maps.rows(start, min(start + 7, maps.size[0])))
-        held.append(len(maps._shown))
-    assert shown == list(range(len(maps.tops)))
+        held.append(len(windows._shown))
+    assert shown == list(range(len(windows.tops)))
     assert max(held) <= 3
     torch.testing.assert_close(torch.cat(parts, dim=2), maps.rows(0, maps.size[0]))
 

@@ -9,62 +9,10 @@ from lseg.inference.views import (
     InferenceConfig,
     image_logits,
     resize_short_side,
-    sliding_maps,
     to_tensor,
-    window_starts,
 )
-from lseg.models.maps import all_logits
 
 EXACT = {"rtol": 0, "atol": 1e-6}  # but for the order of additions
-
-
-@pytest.mark.parametrize("stride", [0.01, 1 / 3, 2 / 3, 1.0])
-@pytest.mark.parametrize("length", [1, 31, 32, 33, 47, 64, 65, 200])
-def test_windows_cover_every_pixel_without_leaving_the_picture(length, stride):
-    starts = window_starts(length, 32, stride)
-    assert starts == sorted(set(starts))
-    assert starts[0] == 0
-    assert starts[-1] == max(length - 32, 0)
-    covered = {pixel for start in starts for pixel in range(start, min(start + 32, length))}
-    assert covered == set(range(length))
-
-
-def test_windows_of_the_published_evaluation_step_by_two_thirds():
-    assert window_starts(1200, 480, 2 / 3) == [0, 320, 640, 720]
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("window", [64, 80, 500])
-def test_a_window_that_holds_the_picture_sees_it_whole(model, text, window):
-    pixels = torch.randn(1, 3, 64, 47)
-    sliding = all_logits(sliding_maps(model, pixels, text, window, 2 / 3))
-    assert_close(sliding, model(pixels, text), **EXACT)
-
-
-@torch.no_grad()
-def test_overlapping_windows_of_constant_logits_are_averaged_to_the_constant(model, text):
-    model.project.weight.zero_()
-    model.project.bias.normal_()
-    wanted = model(torch.zeros(1, 3, 32, 32), text)[:, :, :1, :1].expand(1, -1, 70, 101)
-    logits = all_logits(sliding_maps(model, torch.randn(1, 3, 70, 101), text, 32, 1 / 3))
-    torch.testing.assert_close(logits, wanted)
-    assert logits.abs().max() > 1
-
-
-@torch.no_grad()
-def test_each_pixel_is_the_mean_of_the_windows_that_see_it(model, text):
-    pixels = torch.randn(1, 3, 40, 60)
-    logits = all_logits(sliding_maps(model, pixels, text, 32, 0.5))
-    seen = [[[] for _ in range(60)] for _ in range(40)]
-    for top in (0, 8):
-        for left in (0, 16, 28):
-            part = model(pixels[..., top : top + 32, left : left + 32], text)[0]
-            for y in range(32):
-                for x in range(32):
-                    seen[top + y][left + x].append(part[:, y, x])
-    for y, x in [(0, 0), (10, 20), (20, 30), (39, 59), (35, 17), (7, 28)]:
-        wanted = torch.stack(seen[y][x]).mean(0)
-        torch.testing.assert_close(logits[0, :, y, x], wanted)
 
 
 def test_logits_have_the_size_of_the_picture(model, text, picture):
@@ -163,6 +111,7 @@ def test_to_tensor_keeps_rows_columns_and_channels_apart():
         ({"stride": 1.5}, "stride"),
         ({"window": 31}, "window"),
         ({"window": 0}, "window"),
+        ({"batch": 0}, "window batch"),
         ({"size": -1}, "size"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from lseg.commands.options.base import NonNegative, Spelling
+from lseg.commands.options.base import NonNegative, Positive, Spelling
 from lseg.commands.options.shared import (
     AskingOptions,
     Benchmark,
@@ -28,7 +28,10 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions):
             synonyms averaged. plain if not given.
         label_file: One label a class, a line, in place of the names.
         unseen: Also seen, unseen and harmonic mIoU: a fold's number, or the unseen classes' names.
-        workers: Processes that read pictures.
+        protocol: lseg shows pictures as LSeg's authors did: longer side 520, windows of 480,
+            scales 0.5 to 1.75, flip; --size, --window, --scales and --no-flip change these.
+        devices: Processes, each on a device of its own, that share the pictures.
+        workers: Processes that read pictures, of each of these.
         predictions: Judge these label maps in place of a model's: <stem>.png of indices, or a COCO
             instances JSON.
         claimed: An mIoU that was stated for these label maps, to be checked.
@@ -43,6 +46,8 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions):
     names: ClassNaming | None = None
     label_file: Annotated[Path | None, Spelling("FILE")] = None
     unseen: Annotated[str | None, Spelling("K|NAMES")] = None
+    protocol: Literal["plain", "lseg"] = "plain"
+    devices: Positive = 1
     workers: NonNegative = 1
     predictions: Annotated[Path | None, Spelling("DIR")] = None
     claimed: Annotated[float | None, Spelling("MIOU")] = None
@@ -54,6 +59,7 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions):
 
 SUITE_OPTIONS = (
     "dataset", "data_root", "split", "splits", "names", "prompts", "label_file", "ignore_index",
-    "unseen", "size", "scales", "flip", "window", "synonyms", "other", "workers",
+    "unseen", "size", "scales", "flip", "window", "window_batch", "protocol", "synonyms", "other",
+    "workers",
 )  # fmt: skip
 """What an entry of a suite may say; the rest is the run's."""

@@ -112,14 +112,16 @@ class ViewOptions(SizeOptions):
     """How the network sees a picture.
 
     Attributes:
-        scales: Factors on that size to average over.
+        scales: Factors on that size to average over. 1 if not given.
         flip: Average with the mirrored picture.
         window: Sliding window of this size in pixels.
+        window_batch: Windows that the network sees at once.
     """
 
-    scales: Sequence[float] = (1.0,)
-    flip: bool = False
+    scales: Sequence[float] | None = None
+    flip: bool | None = None
     window: NonNegative | None = None
+    window_batch: Positive = 4
 
 
 @dataclass(frozen=True, kw_only=True)
