@@ -58,6 +58,7 @@ def model_table(options: EvaluateOptions, data: EvaluatedData, model: LSeg) -> d
     return {
         **add_generalised(options, data, table),
         "labels": dict(zip(data.classes, data.labels, strict=True)),
+        "notes": model.text.notes(list(filter(model.text.knows, data.labels))),
         "network": model.config.to_dict(),
     }
 
