@@ -104,7 +104,7 @@ def _listed(commands: Sequence[Command]) -> str:
 
 
 def _line(name: str, text: str) -> str:
-    return f"  {name:<12}{text}"
+    return f"  {name:<15}{text}"
 
 
 def _message(error: LSegError) -> str:

@@ -52,7 +52,7 @@ def about(checkpoint: str, model: LSeg) -> str:
     if model.config.description:
         return model.config.description
     known = (
-        f"It knows the {len(model.text.source.names)} labels of a table, and no others."
+        f"It knows the {len(model.text.source.names)} names of a table, in any spelling."
         if isinstance(model.text.source, LabelTable)
         else "Labels are free text."
     )

@@ -56,6 +56,7 @@ def model_table(
     return {
         **add_generalised(options, data, table),
         "labels": dict(zip(data.classes, data.labels, strict=True)),
+        "notes": model.text.notes(list(filter(model.text.knows, data.labels))),
         "views": {"protocol": options.protocol, **asdict(rule)},
         "network": model.config.to_dict(),
     }

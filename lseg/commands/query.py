@@ -61,7 +61,9 @@ def query(options: QueryOptions) -> None:
         encoder = label_encoder(text, tower, width)
         if options.templates is not None:
             encoder = with_templates(encoder, options.templates)
-        return asking.question(encoder, labels)
+        question = asking.question(encoder, labels)
+        question.warn_of_notes()
+        return question
 
     folder = None if options.pictures is None else user_path(options.pictures)
 

@@ -16,6 +16,11 @@ from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.options.export import ExportOptions
 from lseg.commands.options.fewshot import FewShotOptions
+from lseg.commands.options.labels import (
+    LabelsEncodeOptions,
+    LabelsListOptions,
+    LabelsMergeOptions,
+)
 from lseg.commands.options.predict import PredictOptions
 from lseg.commands.options.query import QueryOptions
 
@@ -53,6 +58,9 @@ COMMANDS = (
     Command("evaluate", EvaluateOptions),
     Command("fewshot", FewShotOptions),
     Command("data check", DataCheckOptions),
+    Command("labels encode", LabelsEncodeOptions),
+    Command("labels merge", LabelsMergeOptions),
+    Command("labels list", LabelsListOptions),
     Command("convert", ConvertOptions),
     Command("export", ExportOptions),
 )

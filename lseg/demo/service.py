@@ -73,11 +73,7 @@ class Service:
 
     def knows(self, labels: list[str]) -> bool:
         """Whether the text side has vectors for these labels."""
-        try:
-            self.words.question(labels)
-        except LabelError:
-            return False
-        return True
+        return self.words.knows(labels)
 
     def picture(self, path: str | None) -> Picture:
         """An uploaded picture, encoded now or before.

@@ -50,6 +50,7 @@ def answer_message(segmentation: Segmentation, key: str) -> Message:
                 strict=True,
             )
         ],
+        notes=segmentation.notes,
     )
 
 

@@ -11,6 +11,7 @@ from lseg.models.lseg import LSeg
 from lseg.text.asking import Asking
 from lseg.text.encoder import LabelEncoder, TextSource
 from lseg.text.question import Question
+from lseg.text.source import Answer
 from lseg.text.vocabulary import vocabulary
 
 
@@ -27,11 +28,23 @@ class RecentPrompts:
         self.templates = source.templates
         self._source, self._count = source, count
         self._lock = Lock()
+        self._loading = Lock()
         self._known: OrderedDict[str, Tensor] = OrderedDict()
 
     def __len__(self) -> int:
         """How many prompts are remembered."""
         return len(self._known)
+
+    def knows(self, name: str) -> bool:
+        """See `TextSource`."""
+        return self._source.knows(name)
+
+    def answer(self, name: str) -> Answer:
+        """See `TextSource`."""
+        if self._source.knows(name):
+            return self._source.answer(name)
+        with self._loading:  # perhaps a text encoder, which once is enough; nobody else waits
+            return self._source.answer(name)
 
     def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
         """Unit vectors (n, C); see `TextSource`."""
@@ -60,7 +73,15 @@ class DemoLabelEncoder:
         self._prompts = RecentPrompts(model.text.source, count + len(self.vocabulary))
 
     def question(self, labels: Sequence[str]) -> Question:
-        """As `Segmenter.question`."""
-        config = self._model.config
-        encoder = LabelEncoder(config.text, config.embed_dim, self._prompts)
-        return self._asking.question(encoder, labels, self._model.device, known=self.vocabulary)
+        """As `Segmenter.question`, but what is to be said of the labels is no warning."""
+        return self._asking.question(
+            self._encoder(), labels, self._model.device, known=self.vocabulary
+        )
+
+    def knows(self, labels: Sequence[str]) -> bool:
+        """Whether all labels have vectors at hand; see `LabelEncoder.knows`."""
+        return all(map(self._encoder().knows, labels))
+
+    def _encoder(self) -> LabelEncoder:
+        config = self._model.config  # not the model's own, which remembers all that it was asked
+        return LabelEncoder(config.text, config.embed_dim, self._prompts)

@@ -118,4 +118,4 @@ def segment_stored(
     if picture is None or picture.size != size:
         picture = Image.new("RGB", size, (128, 128, 128))
     full = answered(ResizedMaps(logits, (size[1], size[0])), question)
-    return Segmentation(names, picture, full)
+    return Segmentation(names, picture, full, question.notes)

@@ -110,6 +110,7 @@ def _answers(
     """What the network says of every picture, on its device; see `evaluate`."""
     refuse_repeated(labels, "the labels of the data set")
     question = asking.question(model.text, labels, model.device, other)
+    question.warn_of_notes()
     loader: Iterable[dict[str, Tensor]] = DataLoader(
         data,  # type: ignore[arg-type]
         batch_size=None,

@@ -1,6 +1,7 @@
 """The answer to a label set: label map, scores, shares, overlay, COCO masks, files."""
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,23 @@ from lseg.visualize.legend import with_legend
 class Segmentation:
     """A picture by a label set. Everything is at the picture's own size."""
 
-    def __init__(self, labels: list[str], image: Image.Image, logits: Maps) -> None:
-        """`logits` are (1, N, h, w), over the whole picture, at any resolution."""
+    def __init__(
+        self,
+        labels: list[str],
+        image: Image.Image,
+        logits: Maps,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """A picture's answer.
+
+        Args:
+            labels: N names.
+            image: The picture, RGB.
+            logits: (1, N, h, w), over the whole picture, at any resolution.
+            notes: What is to be said of labels that were answered by other words than their own.
+        """
         self.labels = labels
+        self.notes = list(notes)
         self.image = image
         self._logits = ResizedMaps(logits, (image.height, image.width))
 
@@ -118,7 +133,7 @@ class Segmentation:
         write_json(f"{stem}.json", self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """Labels, colours and shares, as `save` writes them."""
+        """Labels, colours, shares and notes, as `save` writes them."""
         height, width = self.label_map.shape
         colours = label_colours(self.labels).tolist()
         return {
@@ -130,4 +145,5 @@ class Segmentation:
                     zip(self.shares.items(), colours, strict=True)
                 )
             ],
+            "notes": self.notes,
         }

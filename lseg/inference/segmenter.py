@@ -131,7 +131,9 @@ class Segmenter:
         half = self.model.compare(encoded.embeddings, question.vectors)
         maps = pooled_logits(PixelLogits(half, encoded.padded, encoded.size), question)
         full = ResizedMaps(maps, (encoded.image.height, encoded.image.width))
-        return Segmentation(list(question.names), encoded.image, answered(full, question))
+        return Segmentation(
+            list(question.names), encoded.image, answered(full, question), question.notes
+        )
 
     def segment_image(
         self,
@@ -153,14 +155,16 @@ class Segmenter:
         if config.size is None:
             config = replace(config, size=self.size)
         maps = image_maps(self.model, picture.pixels, question, config)
-        return Segmentation(list(question.names), picture.image, maps)
+        return Segmentation(list(question.names), picture.image, maps, question.notes)
 
     def question(self, labels: Labels, names: Sequence[str] | None = None) -> Question:
         """What pixels are asked, to be given to `segment` for many pictures; see there."""
         if isinstance(labels, Question):
             return labels.to(self.model.device)
         if not isinstance(labels, Tensor):
-            return self.asking.question(self.model.text, parse_labels(labels), self.model.device)
+            found = self.asking.question(self.model.text, parse_labels(labels), self.model.device)
+            found.warn_of_notes()
+            return found
         if labels.ndim != 2:
             raise LabelError(f"label vectors have shape {tuple(labels.shape)}: expected (N, C)")
         names = list(names or (str(index) for index in range(len(labels))))

@@ -129,8 +129,13 @@ class LSeg(Network):
 
         Raises:
             LabelError: If there are no labels, a label table lacks one, or two are one.
+
+        Warns:
+            LSegWarning: Of labels that a table answers by another of its words.
         """
-        return self.text.encode(labels, self.device, distinct)
+        vectors = self.text.encode(labels, self.device, distinct)
+        self.text.warn_of_notes(labels, stacklevel=2)
+        return vectors
 
     def embed(self, padded: Tensor) -> PixelEmbeddings:
         """Pixels on the patch grid (B, 3, H, W) to their embeddings, (B, C, H/2, W/2) if dense.

@@ -1,7 +1,7 @@
 """From label texts to what pixels are asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -58,13 +58,14 @@ class Asking:
             asked = Asked(rest, vectors, known)
             found = self.other.stand_in(encoder, labels[place], asked, device)
             if found is not None:
-                refuse_equal(vectors, _owners(rest, pools))
+                refuse_equal(vectors, _owners(rest, pools), encoder.notes)
+            notes = tuple(encoder.notes(rest))
             if isinstance(found, float):
-                return Question(tuple(labels), vectors, pools, Unsure(place, found))
+                return Question(tuple(labels), vectors, pools, Unsure(place, found), notes)
             if found is not None:
-                return _with_other(labels, vectors, pools, place, found)
+                return replace(_with_other(labels, vectors, pools, place, found), notes=notes)
         vectors, pools = self._vectors(encoder, labels, device, distinct=True)
-        return Question(tuple(labels), vectors, pools)
+        return Question(tuple(labels), vectors, pools, notes=tuple(encoder.notes(labels)))
 
     def _vectors(
         self, encoder: LabelEncoder, labels: Sequence[str], device: torch.device, distinct: bool
@@ -76,7 +77,7 @@ class Asking:
         pools = tuple(Pool(len(words)) for words in each)
         vectors = encoder.encode([word for words in each for word in words], device, distinct=False)
         if distinct:
-            refuse_equal(vectors, _owners(labels, pools))
+            refuse_equal(vectors, _owners(labels, pools), encoder.notes)
         return vectors, pools
 
 

@@ -1,5 +1,6 @@
 """The text tower of any open_clip model."""
 
+import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from torch import Tensor
 from lseg.errors import ConfigError
 from lseg.paths import ASSETS, is_file
 from lseg.text.location import FOLDER
+from lseg.text.pretrained import cached_weights
+from lseg.text.source import Answer
 from lseg.text.tower import build_text_tower, quick_gelu_twin
 from lseg.text.waiting import told_if_slow
 
@@ -61,11 +64,12 @@ class OpenClipText:
         elif ":" not in model and pretrained is None:
             raise ConfigError(f"text encoder {model!r} has no weights: give a tag or a file")
         tag = (open_clip.get_pretrained_cfg(model, pretrained) or {}) if pretrained else {}
+        kept = cached_weights(tag)  # as a file: for a tag the Hub is asked even then
         net = _explained(
             f"text encoder {model!r} with weights {pretrained!r}",
             lambda: open_clip.create_model(
                 model,
-                pretrained,
+                pretrained if kept is None else str(kept),
                 force_quick_gelu=bool(tag.get("quick_gelu")),
                 require_pretrained=True,
             ),
@@ -76,6 +80,23 @@ class OpenClipText:
         net.visual = torch.nn.Identity()  # the image tower is not needed
         self.net = net.eval().requires_grad_(False)
         self.key = f"{model} {pretrained} {_stamp(model, pretrained)}"
+
+    def knows(self, name: str) -> bool:
+        """Any name is known; see `TextSource`."""
+        return bool(name)
+
+    def answer(self, name: str) -> Answer:
+        """The name itself; see `TextSource`."""
+        return Answer(name)
+
+    def fingerprint(self) -> str:
+        """A hash of the weights, the same whichever file they are from."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, value in sorted(self.net.state_dict().items()):
+            if not name.startswith("logit"):  # of CLIP's own training; a tower alone has none
+                digest.update(name.encode())
+                digest.update(value.float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:

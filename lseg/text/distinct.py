@@ -1,6 +1,6 @@
 """Labels that a text encoder takes for one: between them only rounding would choose."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -16,7 +16,11 @@ EQUAL = 2e-6
 """Squared distance of unit vectors up to which they are equal: a cosine of 1 - 1e-6."""
 
 
-def refuse_equal(vectors: Tensor, labels: Sequence[str]) -> None:
+def refuse_equal(
+    vectors: Tensor,
+    labels: Sequence[str],
+    notes: Callable[[Sequence[str]], Sequence[str]] = lambda labels: (),
+) -> None:
     """Checks that different labels have different vectors.
 
     CLIP's tokenizer ignores case, spaces, the form of Unicode characters and the escapes of HTML,
@@ -25,6 +29,7 @@ def refuse_equal(vectors: Tensor, labels: Sequence[str]) -> None:
     Args:
         vectors: (N, C) unit vectors.
         labels: N labels. The same text may be there several times.
+        notes: What is to be said of how labels were answered, for the message.
 
     Raises:
         LabelError: Naming the first two whose vectors are equal.
@@ -37,8 +42,9 @@ def refuse_equal(vectors: Tensor, labels: Sequence[str]) -> None:
         distances = (vectors[first] - vectors[second]).square().sum(1)
         for one, other in near[distances < EQUAL].tolist():
             if labels[one] != labels[other]:
+                why = "; ".join(notes([labels[one], labels[other]]))
                 raise LabelError(
                     f"{shown(labels[one])} and {shown(labels[other])} are one and the same to the "
-                    "text encoder, so that nothing could choose between them: leave one out, or "
-                    "word it otherwise"
+                    f"text encoder{f' ({why})' if why else ''}, so that nothing could choose "
+                    "between them: leave one out, or word it otherwise"
                 )

@@ -4,9 +4,9 @@ Nothing here is a `torch.nn.Module` that a network could register: the text side
 state dict, no gradient, no train mode, and is built only when label strings are first asked for.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,32 +14,18 @@ from torch.nn import functional as F
 
 from lseg.config import TextConfig
 from lseg.data.base.labels import clean_name
-from lseg.errors import LabelError
+from lseg.errors import LabelError, LSegWarning
 from lseg.text.cache import TextCache
 from lseg.text.clip import OpenClipText
 from lseg.text.distinct import refuse_equal
 from lseg.text.location import located
+from lseg.text.source import Answer, TextSource
 from lseg.text.table import LabelTable
+from lseg.text.words import TableWords
 
 __all__ = ["LabelEncoder", "LabelTable", "OpenClipText", "TextSource"]
 
 SYNONYM_SEPARATOR = "|"
-
-
-class TextSource(Protocol):
-    """Turns prompts into vectors.
-
-    Attributes:
-        key: Identifies model and weights; vectors of equal keys may be cached together. None where
-            nothing is gained by caching.
-        templates: Whether prompts are to be put into prompt templates first.
-    """
-
-    key: str | None
-    templates: bool
-
-    def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
-        """Unit vectors (n, C), float32, on the CPU."""
 
 
 class LabelEncoder:
@@ -61,6 +47,7 @@ class LabelEncoder:
         self.embed_dim = embed_dim
         self._source: TextSource | None = source
         self._known: dict[str, Tensor] = {}
+        self._answers: dict[str, Answer] = {}
         self._checked: tuple[str, ...] = ()  # a thousand labels are often asked for again
 
     @property
@@ -69,7 +56,7 @@ class LabelEncoder:
         if self._source is None:
             config = located(self.config, self.folder)
             if config.table is not None:
-                self._source = LabelTable(Path(config.table))
+                self._source = TableWords(Path(config.table))
             else:
                 self._source = OpenClipText(config.model, config.pretrained, self.tower)
         return self._source
@@ -92,9 +79,9 @@ class LabelEncoder:
             (N, C) unit vectors, float32.
 
         Raises:
-            LabelError: If there is no label, one is empty, a table lacks one, two of them are one
-                to the text encoder (see `refuse_equal`), or the vectors are not as wide as the
-                model's pixel embeddings.
+            LabelError: If there is no label, one is empty, a table has no answer to one (see
+                `TableWords`), two of them are one to the text encoder (see `refuse_equal`), or the
+                vectors are not as wide as the model's pixel embeddings.
         """
         device = torch.device(device)
         if (
@@ -113,17 +100,43 @@ class LabelEncoder:
         ]
         vectors = F.normalize(torch.stack(means), dim=-1)
         if distinct and tuple(labels) != self._checked:
-            refuse_equal(vectors, labels)
+            refuse_equal(vectors, labels, self.notes)
             self._checked = tuple(labels)
         return vectors.to(device)
 
+    def notes(self, labels: Sequence[str]) -> list[str]:
+        """What is to be said of labels that are answered by other words than their own.
+
+        Such as `"automobiles" answered as "car"`: a table finds its names in other spellings.
+
+        Raises:
+            LabelError: As `encode`.
+        """
+        answers = [self._answer(name) for label in labels for name in _names(label)]
+        return list(dict.fromkeys(answer.note for answer in answers if answer.note is not None))
+
+    def warn_of_notes(self, labels: Sequence[str], stacklevel: int = 1) -> None:
+        """Says `notes` as warnings, of which the command line makes lines on standard error."""
+        for note in self.notes(labels):
+            warnings.warn(note, LSegWarning, stacklevel=stacklevel + 1)
+
+    def knows(self, label: str) -> bool:
+        """Whether a label has a vector at hand: nothing is loaded or fetched to make one.
+
+        Raises:
+            LabelError: If it is empty.
+        """
+        return all(self.source.knows(name) for name in _names(label))
+
+    def _answer(self, name: str) -> Answer:
+        if name not in self._answers:
+            self._answers[name] = self.source.answer(name)
+        return self._answers[name]
+
     def _prompts(self, label: str) -> list[str]:
-        synonyms = (clean_name(part) for part in label.split(SYNONYM_SEPARATOR))
-        names = [name for name in synonyms if name]
-        if not names:
-            raise LabelError(f"label {label!r} is empty: give it a name")
+        names = [self._answer(name).prompt for name in _names(label)]
         if not self.source.templates:
-            return names
+            return list(dict.fromkeys(names))  # two spellings of a word are one synonym
         templates = self.config.templates
         # Not `format`, to which all other braces would mean something.
         return [template.replace("{}", name) for name in names for template in templates]
@@ -155,3 +168,12 @@ class LabelEncoder:
                     f"label vectors are {len(vector)} wide, this model's pixel embeddings "
                     f"{self.embed_dim}: use the text encoder or table that it was trained with"
                 )
+
+
+def _names(label: str) -> list[str]:
+    """The synonyms of a label."""
+    synonyms = (clean_name(part) for part in label.split(SYNONYM_SEPARATOR))
+    names = [name for name in synonyms if name]
+    if not names:
+        raise LabelError(f"label {label!r} is empty: give it a name")
+    return names

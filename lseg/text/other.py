@@ -87,8 +87,9 @@ class Word:
         self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
     ) -> OtherVectors | float | None:
         """See `OtherRule`."""
-        del asked
-        encoder.encode([label], device, distinct=False)  # refused, if it is not known
+        del asked, device
+        if not encoder.knows(label):  # a table's own text encoder is not loaded for this word
+            raise LabelError(f"the text side has no vector of its own for {label!r}")
         return None
 
 
@@ -108,7 +109,7 @@ class Words:
         self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
     ) -> OtherVectors | float | None:
         """See `OtherRule`."""
-        words = [word for word in BACKGROUND_WORDS if _knows(encoder, word)]
+        words = [word for word in BACKGROUND_WORDS if encoder.knows(word)]
         vectors = encoder.encode(list(self.words or words), device, distinct=False)
         far = (vectors @ asked.vectors.T).amax(1) < SAME
         return OtherVectors(_kept(vectors, far, label, "words"), self.summed)
@@ -189,11 +190,3 @@ def _kept(vectors: Tensor, kept: Tensor, label: str, what: str) -> Tensor:
             "threshold=0.5, or by other words"
         )
     return vectors[kept]
-
-
-def _knows(encoder: LabelEncoder, word: str) -> bool:
-    try:
-        encoder.encode([word])
-    except LabelError:
-        return False
-    return True

@@ -1,11 +1,14 @@
 """What pixels are asked: classes, each by a vector, by several, or by none."""
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from lseg.errors import LSegWarning
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,14 @@ class Question:
         vectors: (M, C), of any norm: those of the first class, then of the second, ...
         pools: How each class that has vectors is asked.
         unsure: The class that has none, if there is one.
+        notes: What is to be said of how labels were answered; see `LabelEncoder.notes`.
     """
 
     names: tuple[str, ...]
     vectors: Tensor
     pools: tuple[Pool, ...]
     unsure: Unsure | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_vectors(cls, vectors: Tensor, names: Sequence[str] | None = None) -> Self:
@@ -74,7 +79,12 @@ class Question:
 
     def to(self, device: torch.device) -> "Question":
         """The same with its vectors there."""
-        return Question(self.names, self.vectors.to(device), self.pools, self.unsure)
+        return replace(self, vectors=self.vectors.to(device))
+
+    def warn_of_notes(self) -> None:
+        """Says `notes` as warnings, of which the command line makes lines on standard error."""
+        for note in self.notes:
+            warnings.warn(note, LSegWarning, stacklevel=3)
 
 
 def as_question(text: Tensor | Question) -> Question:

@@ -2,23 +2,30 @@
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from lseg.data.base.labels import clean_name, refuse_repeated
 from lseg.errors import LabelError, shown
-from lseg.files import read_safetensors
+from lseg.files import atomic_file, read_safetensors
+from lseg.text.source import Answer
 
 
 class LabelTable:
     """A label-embedding table: `embeddings` (N, C) in a `.safetensors` file, with label names.
 
     Attributes:
+        path: Of the file.
+        names: Of the rows.
+        vectors: A unit vector (C,) by name.
+        metadata: What the file says of its making: `model`, `pretrained` and `template`, if it
+            does.
         template: The prompt template that its vectors were made with, if the file tells.
     """
 
@@ -34,10 +41,10 @@ class LabelTable:
         """
         self.path = path
         try:
-            tensors, metadata = read_safetensors(path)
+            tensors, self.metadata = read_safetensors(path)
             embeddings = tensors["embeddings"].float()
-            names = json.loads(metadata["labels"])
-            self.template = metadata.get("template")
+            names = json.loads(self.metadata["labels"])
+            self.template = self.metadata.get("template")
         except FileNotFoundError:
             raise LabelError(f"{path}: no such label-embedding table") from None
         except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
@@ -59,18 +66,42 @@ class LabelTable:
         refuse_repeated(self.names, f"the table {path}")
         self.vectors = dict(zip(self.names, F.normalize(embeddings, dim=-1), strict=True))
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a row for a name; see `TextSource`."""
+        return name in self.vectors
+
+    def answer(self, name: str) -> Answer:
+        """The name itself; see `TextSource`.
+
+        Raises:
+            LabelError: If it is not in the table, with the closest names.
+        """
+        if name not in self.vectors:
+            near = difflib.get_close_matches(name, self.names, n=5, cutoff=0.5) or self.names[:5]
+            raise LabelError(
+                f"label {shown(name)} is not among the {len(self.names)} of {self.path.name}; "
+                f"nearest: {', '.join(near)}"
+            )
+        return Answer(name)
+
     def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
         """Looks the prompts up; see `TextSource`.
 
         Raises:
             LabelError: If a prompt is not in the table, with the closest names.
         """
-        for prompt in prompts:
-            if prompt not in self.vectors:
-                near = difflib.get_close_matches(prompt, self.names, n=5, cutoff=0.5)
-                known = f"closest: {', '.join(near)}" if near else f"e.g. {self.names[:5]}"
-                raise LabelError(
-                    f"label {shown(prompt)} is not among the {len(self.names)} of "
-                    f"{self.path.name}; {known}"
-                )
-        return torch.stack([self.vectors[prompt] for prompt in prompts])
+        return torch.stack([self.vectors[self.answer(prompt).prompt] for prompt in prompts])
+
+
+def write_table(path: Path, vectors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes a label-embedding table, whole or not at all.
+
+    Args:
+        path: Where to.
+        vectors: (C,) of each name.
+        metadata: What is said of their making: `model`, `pretrained`, `template` and more.
+    """
+    labels = json.dumps(list(vectors), ensure_ascii=False)
+    embeddings = torch.stack(list(vectors.values())).contiguous()
+    with atomic_file(path) as partial:
+        save_file({"embeddings": embeddings}, partial, {**metadata, "labels": labels})

@@ -116,7 +116,7 @@ def test_a_wrong_label_is_reported_before_a_picture_is_read(predict, pictures, t
 
 def test_the_closest_labels_of_the_table_are_named(predict, pictures):
     _, _, err = predict(pictures / "a.png", labels="sky,raod")
-    assert "closest: road" in err
+    assert 'nearest: "road"' in err
 
 
 @pytest.mark.parametrize("command", ["predict", "embed"])

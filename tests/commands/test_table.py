@@ -37,6 +37,9 @@ USED = {  # what scripts give; a name that goes breaks them
     "--prompts --natural-names --background-label --visual-weight --size --split --ignore-index "
     f"{MODEL} --devices --batch-size --workers --save-pictures --out",
     "data check": "--dataset --data-root --root --prompts --ignore-index --split --splits",
+    "labels encode": "WORDS --clip-model --pretrained --template --out",
+    "labels merge": "TABLE --out",
+    "labels list": "TABLE",
     "convert": "SOURCE DESTINATION --block --block-depth --block-activation --labels --scale "
     "--shift --size --invert --clip-model",
     "export": "--checkpoint --out",

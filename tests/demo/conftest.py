@@ -1,16 +1,21 @@
 """The demo over the embedded model, served by this process; a browser where there is one."""
 
+import json
+
 import numpy as np
 import pytest
 from needs import CHROMIUM
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from safetensors.torch import save_file
 
 import lseg
+from lseg.config import TextConfig
 from lseg.data.sets.shapes import CLASSES, draw
 from lseg.demo.limits import Limits
 from lseg.demo.server import running_server
 from lseg.demo.service import Service
+from lseg.text.encoder import LabelEncoder
 
 ABOUT = "The embedded model <b>knows</b> shapes."
 LIMITS = Limits(upload_bytes=2**20, pixels=1_000_000, cache_bytes=4 * 2**20, shown_side=200)
@@ -30,6 +35,17 @@ def service(model, cache_folder):
 def url(service):
     with running_server(service, ABOUT) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def table_service(model, tmp_path_factory):
+    """A model whose text side is a table of the shapes' names."""
+    names = [*CLASSES, "background"]
+    table = tmp_path_factory.mktemp("table") / "table.safetensors"
+    save_file({"embeddings": model.encode_labels(names)}, table, {"labels": json.dumps(names)})
+    other = lseg.load_model("tiny")
+    other.text = LabelEncoder(TextConfig(table=str(table)), other.config.embed_dim)
+    return Service(other, LIMITS)
 
 
 @pytest.fixture

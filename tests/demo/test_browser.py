@@ -10,6 +10,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from lseg.data.sets.shapes import CLASSES
+from lseg.demo.server import running_server
 from lseg.inference.segmenter import Segmenter
 
 pytestmark = needs_browser
@@ -79,6 +80,23 @@ def visit(browser, url):
     yield open_page
     for each in visits:
         each.context.close()
+
+
+def test_what_a_table_answered_a_label_as_is_a_line_below_the_picture(
+    browser, table_service, shapes
+):
+    with running_server(table_service, "A table.") as address:
+        tab = Visit(browser, address)
+        tab.upload(shapes(1)[0])
+        line = tab.page.locator("#viewer .answered")
+        tab.say("Red-Circles, background")
+        tab.answered("Red-Circles", "background")
+        assert line.inner_text() == '"Red-Circles" answered as "red circle"'
+        tab.say("red circle, background")
+        tab.answered("red circle", "background")
+        assert line.is_hidden()
+        assert tab.complaints == []
+        tab.context.close()
 
 
 def test_upload_ask_change_click_download(visit, url, model, shapes, tmp_path):

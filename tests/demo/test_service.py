@@ -11,6 +11,7 @@ from lseg.config import TextConfig
 from lseg.data.sets.shapes import CLASSES
 from lseg.demo.limits import Limits
 from lseg.demo.service import Service
+from lseg.demo.viewer import answer_message
 from lseg.demo.words import RecentPrompts
 from lseg.errors import ConfigError, ImageError, LabelError
 from lseg.inference.segmenter import Segmenter
@@ -107,18 +108,28 @@ def test_prompts_are_forgotten_and_nothing_is_written(model, cache_folder):
     assert len(new) <= 2  # those of the last line, by the model itself
 
 
-def test_a_table_of_label_vectors_gives_the_vocabulary(model, shapes, tmp_path):
-    names = ["red circle", "blue star", "background"]
-    table = tmp_path / "table.safetensors"
-    save_file({"embeddings": model.encode_labels(names)}, table, {"labels": json.dumps(names)})
-    other = lseg.load_model("tiny")
-    other.text = LabelEncoder(TextConfig(table=str(table)), other.config.embed_dim)
-    service = Service(other, Limits())
-    assert service.words.vocabulary == names
+def test_a_table_of_label_vectors_gives_the_vocabulary(table_service, shapes):
+    service = table_service
+    assert service.words.vocabulary == [*CLASSES, "background"]
     picture = service.picture(str(shapes(1)[0]))
     assert service.segment(picture.full, "red circle, background", False).label_map.any()
-    with pytest.raises(LabelError, match="'blue car' is not among the 3"):
+    with pytest.raises(LabelError, match=rf"'blue car' is not among the {len(CLASSES) + 1} of"):
         service.segment(picture.full, "blue car", False)
+
+
+def test_a_table_answers_in_any_spelling_and_says_so(table_service, shapes, recwarn):
+    service = table_service
+    picture = service.picture(str(shapes(1)[0]))
+    plain = service.segment(picture.full, "red circle, background", False)
+    found = service.segment(picture.full, "Red-Circles, background", False)
+    assert plain.notes == []
+    assert found.notes == ['"Red-Circles" answered as "red circle"']
+    assert np.array_equal(found.label_map, plain.label_map)
+    assert found.labels == ["Red-Circles", "background"]
+    assert answer_message(found, "key")["notes"] == found.notes
+    assert not recwarn.list  # a server's log is not to hold what visitors type
+    assert service.knows(["The red circle", "blue star"])
+    assert not service.knows(["blue star", "unicorn"])
 
 
 def test_a_grey_picture_with_transparency(service, tmp_path):

@@ -34,6 +34,9 @@ class Counting:
         self.source, self.key, self.templates = source, source.key, source.templates
         self.asked = []
 
+    def answer(self, name):
+        return self.source.answer(name)
+
     def encode(self, prompts, device):
         self.asked.append(list(prompts))
         return self.source.encode(prompts, device)

@@ -2,6 +2,7 @@
 // `watch` are given by gr.HTML. Text from outside goes into the page as textContent only.
 const find = (selector) => element.querySelector(selector);
 const root = find(".viewer"), canvas = find("canvas"), tip = find(".tip"), message = find(".message");
+const notes = find(".answered");
 const context = canvas.getContext("2d", { willReadFrequently: true });
 const state = { picture: null, map: null, labels: [], heat: null, marked: -1, at: null, opacity: 0.55 };
 let latest = 0;
@@ -119,11 +120,14 @@ async function show(answer) {
   message.textContent = answer.message ?? "";
   if (answer.empty) {
     state.picture = null;
+    notes.hidden = true;
     root.classList.add("empty");
   }
   if (picture) {
     const other = answer.key !== root.dataset.key;
     Object.assign(state, { picture, map, labels: answer.labels, heat: null, marked: -1 });
+    notes.hidden = !answer.notes.length;
+    notes.textContent = answer.notes.join("; ");
     root.dataset.key = answer.key;
     root.dataset.heat = "";
     root.classList.remove("empty");
