@@ -9,7 +9,7 @@ from lseg.config import TextConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.text.asking import Asking, other_place
 from lseg.text.encoder import LabelEncoder
-from lseg.text.other import OTHER_ALWAYS, Threshold, Vocabulary, Word, Words
+from lseg.text.other import OTHER_ALWAYS, WIDE, Threshold, Vocabulary, Word, Words
 from lseg.text.question import Pool, Unsure
 from lseg.text.rules import named_rule
 
@@ -46,6 +46,16 @@ def words_of(question, index, vectors):
     start = sum(pool.count for pool in question.pools[:index])
     some = question.vectors[start : start + question.pools[index].count]
     return {name for name, vector in vectors.items() if (some @ vector).max().item() > 1 - 1e-5}
+
+
+def test_a_wide_table_stands_for_other_itself_though_it_has_the_word(encode):
+    words = [f"thing{index}" for index in range(WIDE - len(NAMES) - 1)]
+    narrow = encode("other", *words[1:])
+    assert Asking().question(narrow, ["sky", "other"]).pools == (Pool(), Pool())
+    wide = encode("other", *words)
+    assert Asking().question(wide, ["sky", "other"]).pools[1].count > WIDE / 2
+    asking = Asking(other=Word())
+    assert asking.question(wide, ["sky", "other"]).pools == (Pool(), Pool())
 
 
 def test_synonyms_are_averaged_or_each_asked_for(encode, vectors):
