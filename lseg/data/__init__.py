@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lseg.data.fewshot.shapes_benchmark import ShapesBenchmark
     from lseg.data.fewshot.zeroshot import ZeroShotDataModule
     from lseg.data.sets.pairs import PairsDataModule
+    from lseg.data.sets.published_data import PublishedDataModule
     from lseg.data.sets.shapes_data import ShapesDataModule
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "PairsBenchmark",
     "PairsDataModule",
     "PascalBenchmark",
+    "PublishedDataModule",
     "SegmentationDataModule",
     "ShapesBenchmark",
     "ShapesDataModule",
@@ -43,6 +45,7 @@ _HOMES = {
     "PairsBenchmark": "lseg.data.fewshot.benchmarks",
     "PairsDataModule": "lseg.data.sets.pairs",
     "PascalBenchmark": "lseg.data.fewshot.benchmarks",
+    "PublishedDataModule": "lseg.data.sets.published_data",
     "SegmentationDataModule": "lseg.data.base.datamodule",
     "ShapesBenchmark": "lseg.data.fewshot.shapes_benchmark",
     "ShapesDataModule": "lseg.data.sets.shapes_data",

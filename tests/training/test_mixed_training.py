@@ -203,7 +203,14 @@ def test_a_configuration_names_the_sets_and_a_later_one_changes_them(mixed_confi
 def test_the_command_trains_on_several_sets(mixed_config, tmp_path):
     assert main(["fit", "--config", str(mixed_config)]) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert {"one_miou", "two_miou"} <= result.keys()
+    assert result["mean_miou"] == pytest.approx((result["one_miou"] + result["two_miou"]) / 2)
+    one, two = result["trained_on"]
+    assert one == {
+        "name": "one", "source": "ShapesDataModule", "licence": "", "pictures": 4, "labels": 28,
+        "share": 0.5, "seed": one["seed"],
+    }  # fmt: skip
+    assert (two["name"], result["seed"]) == ("two", 0)
+    assert one["seed"] != two["seed"]
 
 
 def test_a_monitor_that_nothing_logs_names_the_mean(mixed_config, capsys):

@@ -77,6 +77,7 @@ class AnnotatedFolder(ABC):
         upright: Whether pictures are turned as it says, with their masks. Where sizes do not tell,
             masks then lie over displayed pixels. The protocols of the public benchmarks read
             pixels as they are stored.
+        licence: Under which the set may be used, as its publisher states it; empty if unknown.
         reading: What the meaning of mask files depends on besides their content, if anything:
             what is derived from masks and kept is kept by it.
     """
@@ -90,6 +91,7 @@ class AnnotatedFolder(ABC):
     background: Background = Background.NONE
     orientation: Orientation = "auto"
     upright: bool = False
+    licence: str = ""
     reading: str = ""
 
     @property
