@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lseg.data.sets.pairs import PairsDataModule
     from lseg.data.sets.published_data import PublishedDataModule
     from lseg.data.sets.shapes_data import ShapesDataModule
+    from lseg.data.sets.shards import ShardsDataModule
 
 __all__ = [
     "CocoBenchmark",
@@ -34,6 +35,7 @@ __all__ = [
     "SegmentationDataModule",
     "ShapesBenchmark",
     "ShapesDataModule",
+    "ShardsDataModule",
     "ZeroShotDataModule",
 ]
 
@@ -49,6 +51,7 @@ _HOMES = {
     "SegmentationDataModule": "lseg.data.base.datamodule",
     "ShapesBenchmark": "lseg.data.fewshot.shapes_benchmark",
     "ShapesDataModule": "lseg.data.sets.shapes_data",
+    "ShardsDataModule": "lseg.data.sets.shards",
     "ZeroShotDataModule": "lseg.data.fewshot.zeroshot",
 }
 

@@ -54,7 +54,9 @@ class LoaderConfig:
         batch_size: Training items a batch, on each device.
         val_batch_size: Items a batch in validation and tests; above 1 only where all images have
             one size.
-        workers: Processes that prepare the batches of a loader; 0 prepares them in this one.
+        workers: Processes that prepare the batches of a loader; 0 prepares them in this one. They
+            live as long as the loader does.
+        prefetch: Batches that each of them has ready ahead of training.
         seed: Of the order and the augmentations; 0 or more.
         repeat: Passes over the training set an epoch, each with other augmentations; for small
             sets.
@@ -63,6 +65,7 @@ class LoaderConfig:
     batch_size: int = 8
     val_batch_size: int = 1
     workers: int = 0
+    prefetch: int = 2
     seed: int = 0
     repeat: int = 1
 
@@ -76,6 +79,7 @@ class LoaderConfig:
             ("batch_size", 1),
             ("val_batch_size", 1),
             ("workers", 0),
+            ("prefetch", 1),
             ("seed", 0),
             ("repeat", 1),
         ):
@@ -266,6 +270,7 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             drop_last=drop_last,
             persistent_workers=self.workers > 0,
+            prefetch_factor=self.prefetch if self.workers > 0 else None,
         )
 
 

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from lseg.data.base.check import picture_problems
 from lseg.data.base.dataset import FolderDataset
-from lseg.data.base.folder import AnnotatedFolder
 from lseg.data.base.folder_data import FolderDataModule
-from lseg.data.base.images import load_colours, load_mask
 from lseg.data.base.items import Augmentation
-from lseg.data.base.labels import Prompts, class_prompts
+from lseg.data.base.labels import Prompts
 from lseg.data.base.orientation import Orientation
-from lseg.data.sets.pairs_config import NAME as CONFIG
-from lseg.data.sets.pairs_config import PairsConfig
-from lseg.data.sets.pairs_lists import LAYOUT, Pair, read_classes, read_split
-from lseg.errors import DataError
-from lseg.paths import resolve_data_path
+from lseg.data.sets.described import DescribedFolder
+from lseg.data.sets.pairs_lists import LAYOUT, Pair, read_split
 
 
-class PairsFolder(AnnotatedFolder):
+class PairsFolder(DescribedFolder):
     """The pictures of one list. A stem is the picture's path, as seen from the folder.
 
-    `dataset.yaml`, if there is one, says how masks are read; what is given here goes before it.
-
     Attributes:
-        named_classes: The names in classes.txt; `classes` lacks the one that is ignored.
         pairs: The files of each stem.
     """
 
     name = "pairs"
     layout = LAYOUT
-    upright = True
 
     def __init__(
         self,
@@ -55,19 +44,8 @@ class PairsFolder(AnnotatedFolder):
             DataError: If the folder or one of its files is missing, empty or malformed.
             LabelError: If class names repeat.
         """
-        self.root = resolve_data_path(root)
+        super().__init__(root, ignore_index, orientation)
         self.list_path = self.root / f"{split}.txt"
-        if not self.root.is_dir():
-            raise DataError(f"there is no data folder {self.root}.\nExpected: {LAYOUT}")
-        config = PairsConfig.read(self.root)
-        if ignore_index is not None:
-            config = replace(config, ignore_index=ignore_index)
-        self.orientation = orientation or config.orientation
-        self.named_classes = tuple(read_classes(self.root / "classes.txt"))
-        self.values = config.mask_values(self.named_classes)
-        self.classes = self.values.classes
-        self.colours = config.colour_table(self.named_classes, self.root / CONFIG)
-        self.reading, self.licence = repr(config), config.licence
         self.pairs: dict[str, Pair] = {}
         for pair in read_split(self.root, self.list_path):
             path = pair.image
@@ -90,15 +68,6 @@ class PairsFolder(AnnotatedFolder):
     def listed(self, stem: str) -> str:
         """The list and its line."""
         return f"named in line {self.pairs[stem].line} of {self.list_path}"
-
-    def decode_mask(self, stem: str) -> np.ndarray:
-        """Values or colours of the file as class indices."""
-        path = self.mask_path(stem)
-        if self.colours is None:
-            values = load_mask(path)
-        else:
-            values = self.colours.decode(load_colours(path), str(path))
-        return self.values.decode(values, str(path))
 
 
 class PairsDataset(FolderDataset):
@@ -132,11 +101,7 @@ class PairsDataset(FolderDataset):
             LabelError: If class names repeat, or the prompts do not fit the classes.
         """
         folder = PairsFolder(root, split, ignore_index, orientation)
-        labels: list[str] | None = None
-        if prompts is not None:
-            named = class_prompts(prompts, folder.named_classes)
-            labels = [named[position] for position in folder.values.kept]
-        super().__init__(folder, labels, transform=transform, seed=seed)
+        super().__init__(folder, folder.labels(prompts), transform=transform, seed=seed)
 
 
 @dataclass(eq=False, repr=False)
