@@ -62,9 +62,7 @@ def main() -> None:
 def card(model: LSeg, words: list[str], result: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """The model card, in Markdown."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    lines = [
-        f"| {row['name']} | {row['miou']:.1f} | {row['pixel_accuracy']:.1f} |" for row in rows
-    ]
+    lines = [f"| {row['name']} | {row['miou']:.1f} | {row['pixel_accuracy']:.1f} |" for row in rows]
     return f"""# Photo
 
 `lseg.load_model("photo")`, the model of every command where no other is named: a DPT decoder
