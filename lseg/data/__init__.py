@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from lseg.data.fewshot.shapes_benchmark import ShapesBenchmark
     from lseg.data.fewshot.zeroshot import ZeroShotDataModule
     from lseg.data.sets.pairs import PairsDataModule
+    from lseg.data.sets.published_data import PublishedDataModule
     from lseg.data.sets.shapes_data import ShapesDataModule
+    from lseg.data.sets.shards import ShardsDataModule
 
 __all__ = [
     "CocoBenchmark",
@@ -29,9 +31,11 @@ __all__ = [
     "PairsBenchmark",
     "PairsDataModule",
     "PascalBenchmark",
+    "PublishedDataModule",
     "SegmentationDataModule",
     "ShapesBenchmark",
     "ShapesDataModule",
+    "ShardsDataModule",
     "ZeroShotDataModule",
 ]
 
@@ -43,9 +47,11 @@ _HOMES = {
     "PairsBenchmark": "lseg.data.fewshot.benchmarks",
     "PairsDataModule": "lseg.data.sets.pairs",
     "PascalBenchmark": "lseg.data.fewshot.benchmarks",
+    "PublishedDataModule": "lseg.data.sets.published_data",
     "SegmentationDataModule": "lseg.data.base.datamodule",
     "ShapesBenchmark": "lseg.data.fewshot.shapes_benchmark",
     "ShapesDataModule": "lseg.data.sets.shapes_data",
+    "ShardsDataModule": "lseg.data.sets.shards",
     "ZeroShotDataModule": "lseg.data.fewshot.zeroshot",
 }
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TypeVar, cast
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 T = TypeVar("T")
 
@@ -83,6 +83,13 @@ def wait_for_all() -> None:
     """Returns when every process of the group has come here."""
     if distributed.is_initialized():
         distributed.barrier()
+
+
+def broadcast_buffers(module: nn.Module) -> None:
+    """Replaces what a module keeps besides its weights by that of process 0."""
+    if distributed.is_initialized():
+        for buffer in module.buffers():
+            distributed.broadcast(buffer, 0)
 
 
 def sum_over_processes(values: Tensor) -> None:

@@ -26,6 +26,7 @@ from lseg.training.module import LSegModule
 from lseg.training.monitors import check_monitors
 from lseg.training.pictures import ValidationPictures
 from lseg.training.result import Result
+from lseg.training.timing import StepTimes
 
 # Advice that does not apply here, and notices about libraries' insides.
 HARMLESS = (
@@ -107,7 +108,7 @@ class TrainingCLI(LightningCLI):
         last = LastCheckpoint(
             self.best.dirpath, self.best._every_n_train_steps, self.best._train_time_interval
         )
-        callbacks = [*as_list(settings.get("callbacks")), FiniteLoss()]
+        callbacks = [*as_list(settings.get("callbacks")), FiniteLoss(), StepTimes()]
         if settings.get("logger") in (None, True) and not settings.get("fast_dev_run"):
             tensorboard = TensorBoardLogger(self.root, name="logs")
             csv = CSVLogger(self.root, name="logs", version=f"version_{tensorboard.version}")

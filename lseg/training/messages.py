@@ -15,9 +15,11 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 import lseg.data
 from lseg.data.base.datamodule import SegmentationDataModule
+from lseg.data.base.mixture import MixedSet
 from lseg.errors import ConfigError
 from lseg.training.module import LSegModule
 
+SETS = "data.sets"
 LONGEST = 400  # characters of a message that nothing here knows
 TOP = ("config", "seed_everything", "ckpt_path", "resume", "data.class_path")
 
@@ -60,14 +62,20 @@ def explain(message: str) -> str:
             return _unknown(key, place, _class_of(problem[1]) if problem else None)
     if found := re.search(r"File does not exist: '?(.+?)'?$", message, re.MULTILINE):
         return f"no configuration file {found[1][:200]}: give --config FILE"
+    if place.startswith(SETS) and "arguments are required: data" in message:
+        return f"a set of {SETS} has no data: give each `name: {{data: {{class_path: ...}}}}`"
     if found := re.search(r"arguments are required: (?:\w+\.)?(\S+)", message):
         return f"{found[1]} is missing: give a configuration by --config FILE, or --{found[1]}"
     given = _first(message, r"Got value: (.*)$", r"val='(.*)'\)$", r"Given value: (.*)$")
     if place == "data":
         name = _first(message, r"'class_path': '([^']+)'", r"val='(.*)'\)$") or given or ""
         if not issubclass(_class_of(name) or object, SegmentationDataModule):
-            near = ", ".join(get_close_matches(name, _data_modules(), 9, 0))
-            return f"data.class_path is {name}, which is no data module; there are: {near}"
+            return _no_data_module("data", name)
+    if place.endswith(f"{SETS}.data"):
+        for name in re.findall(r"class_path\W+([\w.]+)", message):
+            known = SegmentationDataModule, MixedSet
+            if not issubclass(_class_of(name) or object, known):
+                return _no_data_module(place, name)
     if problem and "Parser key" not in problem[2]:
         return f"{place}: {problem[1]}: {one_line(problem[2])}"
     if place and given:
@@ -119,6 +127,11 @@ def _unknown(key: str, place: str, kind: type | None) -> str:
     near = get_close_matches(key, siblings, 1, 0.8) or get_close_matches(key, keys, 3, 0.8)
     hint = f"; near it: {', '.join(near)}" if near else ""
     return f"there is no option {key}{hint}. All options: lseg fit --help"
+
+
+def _no_data_module(place: str, name: str) -> str:
+    near = ", ".join(get_close_matches(name, _data_modules(), 9, 0))
+    return f"{place}.class_path is {name}, which is no data module; there are: {near}"
 
 
 def _data_modules() -> list[str]:

@@ -17,6 +17,7 @@ from lseg.config import LSegConfig
 from lseg.data.base.datamodule import LabelSet, SegmentationDataModule
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.inference.sharding import broadcast_buffers
 from lseg.models.acceleration import TrainingPrecision, prepare_training
 from lseg.models.loss import balancing_weights
 from lseg.models.lseg import LSeg
@@ -175,7 +176,12 @@ class LSegModule(LightningModule):
         return loss
 
     def on_validation_start(self) -> None:
-        """Encodes the labels of the validation sets and resets their metrics."""
+        """Encodes the labels of the validation sets and resets their metrics.
+
+        Several processes take the batch-norm statistics of the first, which are those of the
+        checkpoint: each has counted its own pictures since the last step began.
+        """
+        broadcast_buffers(self.net)
         self._start_evaluation(self.data.val_sets)
 
     def on_test_start(self) -> None:

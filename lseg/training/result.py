@@ -1,6 +1,8 @@
 """What a training run leaves behind: a table, a picture and `result.json`."""
 
+from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from lseg.data.base.datamodule import SegmentationDataModule
@@ -8,6 +10,7 @@ from lseg.evaluation.report import print_table, versions
 from lseg.evaluation.semantic import scores_to_json
 from lseg.files import atomic_file, write_json
 from lseg.training.module import LSegModule
+from lseg.training.monitors import FIGURES
 from lseg.training.pictures import ValidationPictures, stack
 
 
@@ -19,6 +22,7 @@ class Result:
     ) -> None:
         """Collects the figures of `module`; `seconds` is how long the training took."""
         self.module = module
+        self.data = data
         self.root = root
         self.seconds = seconds
         self.sets = {
@@ -39,22 +43,31 @@ class Result:
                 "sets": len(sets),
                 **{
                     figure: sum(entry[figure] or 0.0 for entry in sets) / len(sets)
-                    for figure in ("miou", "pixel_accuracy")
+                    for figure in FIGURES
                 },
             }
             for group, sets in members.items()
         }
 
     def to_json(self) -> dict[str, Any]:
-        """`<group>_miou` and `<group>_pixel_accuracy` in percent, `train_seconds`, the details."""
+        """`<group>_miou` and `<group>_pixel_accuracy` in percent, `train_seconds`, the details.
+
+        Of a training on several sets also the means over these, `mean_miou` and so on.
+        """
         figures = {
             f"{group}_{figure}": values[figure]
             for group, values in self.groups.items()
-            for figure in ("miou", "pixel_accuracy")
+            for figure in FIGURES
         }
+        if self.data.mean_name is not None and self.groups:
+            for figure in FIGURES:
+                every = [values[figure] for values in self.groups.values()]
+                figures[f"{self.data.mean_name}_{figure}"] = fmean(every)
         return {
             **figures,
             "train_seconds": self.seconds,
+            "trained_on": [asdict(facts) for facts in self.data.training_facts()],
+            "seed": self.data.seed,
             "sets": self.sets,
             "network": self.module.net.config.to_dict(),
             "versions": versions(),

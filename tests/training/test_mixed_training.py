@@ -203,7 +203,34 @@ def test_a_configuration_names_the_sets_and_a_later_one_changes_them(mixed_confi
 def test_the_command_trains_on_several_sets(mixed_config, tmp_path):
     assert main(["fit", "--config", str(mixed_config)]) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert {"one_miou", "two_miou"} <= result.keys()
+    assert result["mean_miou"] == pytest.approx((result["one_miou"] + result["two_miou"]) / 2)
+    one, two = result["trained_on"]
+    assert one == {
+        "name": "one", "source": "ShapesDataModule", "licence": "", "pictures": 4, "labels": 28,
+        "share": 0.5, "seed": one["seed"],
+    }  # fmt: skip
+    assert (two["name"], result["seed"]) == ("two", 0)
+    assert one["seed"] != two["seed"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"one": {"weight": "much"}}, "data.sets.weight is much: it must be float"),
+        (
+            {"one": {"data": {"class_path": "lseg.data.Nothing"}}},
+            "is lseg.data.Nothing, which is no",
+        ),
+        ({"three": {"weight": 1}}, "a set of data.sets has no data"),
+        ({"one": {"data": {"init_args": {"fould": 1}}}}, "no option data.sets.data.fould"),
+    ],
+)
+def test_what_is_wrong_with_a_set_is_said(mixed_config, tmp_path, capsys, change, message):
+    later = tmp_path / "later.yaml"
+    values = {"base": mixed_config.name, "data": {"init_args": {"sets": change}}}
+    later.write_text(yaml.safe_dump(values))
+    assert main(["fit", "--config", str(later)]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_monitor_that_nothing_logs_names_the_mean(mixed_config, capsys):

@@ -18,6 +18,30 @@ from lseg.data.base.loader import TrainLoader
 from lseg.data.base.sampler import EpochSampler, ExactSampler
 from lseg.errors import ConfigError, DataError
 
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What a set was to a training, for its record.
+
+    Attributes:
+        name: What the training calls it.
+        source: Where it is from: a published set's name, a folder, or the class that makes it.
+        licence: As its publisher states it; empty if unknown.
+        pictures: How many there are.
+        labels: How many labels.
+        share: Of the pictures that are drawn, between 0 and 1.
+        seed: Of its order and augmentations.
+    """
+
+    name: str
+    source: str
+    licence: str
+    pictures: int
+    labels: int
+    share: float
+    seed: int
+
+
 LabelSet = tuple[str, list[str]]
 """Name of a data set, and its labels in the order of its mask values."""
 
@@ -30,7 +54,9 @@ class LoaderConfig:
         batch_size: Training items a batch, on each device.
         val_batch_size: Items a batch in validation and tests; above 1 only where all images have
             one size.
-        workers: Processes that prepare the batches of a loader; 0 prepares them in this one.
+        workers: Processes that prepare the batches of a loader; 0 prepares them in this one. They
+            live as long as the loader does.
+        prefetch: Batches that each of them has ready ahead of training.
         seed: Of the order and the augmentations; 0 or more.
         repeat: Passes over the training set an epoch, each with other augmentations; for small
             sets.
@@ -39,6 +65,7 @@ class LoaderConfig:
     batch_size: int = 8
     val_batch_size: int = 1
     workers: int = 0
+    prefetch: int = 2
     seed: int = 0
     repeat: int = 1
 
@@ -52,6 +79,7 @@ class LoaderConfig:
             ("batch_size", 1),
             ("val_batch_size", 1),
             ("workers", 0),
+            ("prefetch", 1),
             ("seed", 0),
             ("repeat", 1),
         ):
@@ -126,6 +154,25 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
                 "lseg.data.MixedDataModule; use ignore or other"
             )
         return [[]]
+
+    @property
+    def source(self) -> str:
+        """See `TrainingFacts`."""
+        return type(self).__name__
+
+    @property
+    def licence(self) -> str:
+        """See `TrainingFacts`."""
+        return ""
+
+    def training_facts(self) -> list[TrainingFacts]:
+        """What is known of each of `train_sets`."""
+        return [self.facts("train")]
+
+    def facts(self, name: str, share: float = 1.0) -> TrainingFacts:
+        """What is known of the training set, under a name."""
+        pictures, labels = len(self.train_data), len(self.train_data.labels)
+        return TrainingFacts(name, self.source, self.licence, pictures, labels, share, self.seed)
 
     def pixel_counts(self) -> Tensor:
         """Training pixels of each label, (N) int64, for `class_balance`.
@@ -223,6 +270,7 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             drop_last=drop_last,
             persistent_workers=self.workers > 0,
+            prefetch_factor=self.prefetch if self.workers > 0 else None,
         )
 
 

@@ -28,6 +28,7 @@ from lseg.data.base.orientation import (
     turned_array,
     turned_size,
 )
+from lseg.data.base.tar import TarMember
 from lseg.errors import DataError
 from lseg.paths import is_file
 
@@ -77,6 +78,7 @@ class AnnotatedFolder(ABC):
         upright: Whether pictures are turned as it says, with their masks. Where sizes do not tell,
             masks then lie over displayed pixels. The protocols of the public benchmarks read
             pixels as they are stored.
+        licence: Under which the set may be used, as its publisher states it; empty if unknown.
         reading: What the meaning of mask files depends on besides their content, if anything:
             what is derived from masks and kept is kept by it.
     """
@@ -90,6 +92,7 @@ class AnnotatedFolder(ABC):
     background: Background = Background.NONE
     orientation: Orientation = "auto"
     upright: bool = False
+    licence: str = ""
     reading: str = ""
 
     @property
@@ -117,6 +120,14 @@ class AnnotatedFolder(ABC):
             DataError, ImageError: If the file is unreadable or has unknown values.
         """
 
+    def image_file(self, stem: str) -> Path | TarMember:
+        """What a picture is read from."""
+        return self.image_path(stem)
+
+    def mask_file(self, stem: str) -> Path | TarMember:
+        """What a mask is read from."""
+        return self.mask_path(stem)
+
     @property
     def notes(self) -> Sequence[str]:
         """What is odd in the set, or was left aside, without being wrong."""
@@ -132,7 +143,7 @@ class AnnotatedFolder(ABC):
         Raises:
             DataError, ImageError: If its file is missing or unreadable.
         """
-        return load_stored(self._existing(self.image_path(stem), stem))
+        return load_stored(self._existing(self.image_file(stem), stem))
 
     def mask(self, stem: str) -> np.ndarray:
         """Return a mask, its pixels as they are stored; for values see `AnnotatedImage`.
@@ -140,12 +151,12 @@ class AnnotatedFolder(ABC):
         Raises:
             DataError, ImageError: If its file is missing, unreadable or has unknown values.
         """
-        self._existing(self.mask_path(stem), stem)
+        self._existing(self.mask_file(stem), stem)
         return self.decode_mask(stem)
 
     def mask_tag(self, stem: str) -> int:
         """Return the EXIF orientation of a mask's file; 1 where it has none, as nearly all."""
-        path = self.mask_path(stem)
+        path = self.mask_file(stem)
         return read_orientation(path) if path.suffix.lower() in IMAGE_SUFFIXES else 1
 
     def read(self, stem: str) -> AnnotatedImage:
@@ -180,7 +191,7 @@ class AnnotatedFolder(ABC):
             OSError: If a file is missing or unreadable.
             DataError, ImageError: As `mask`, where the mask is no image file.
         """
-        image, mask = self.image_path(stem), self.mask_path(stem)
+        image, mask = self.image_file(stem), self.mask_file(stem)
         picture = Pixels(read_size(image), read_orientation(image))
         tag = self.mask_tag(stem)
         if picture.tag == tag == 1:
@@ -204,8 +215,8 @@ class AnnotatedFolder(ABC):
             text += f", and orientation is {self.orientation!r}: `auto` lets the sizes tell"
         return text
 
-    def _existing(self, path: Path, stem: str) -> Path:
-        if not is_file(path):
+    def _existing(self, path: Path | TarMember, stem: str) -> Path | TarMember:
+        if isinstance(path, Path) and not is_file(path):
             raise DataError(
                 f"{path}, {self.listed(stem)}, does not exist.\nExpected: {self.layout}"
             )

@@ -15,11 +15,16 @@ from lseg.data.base.decoding import MAX_PIXELS, StoredImage, decoded, read_store
 from lseg.data.base.formats import IMAGE_SUFFIXES, readable_suffixes, unreadable
 from lseg.data.base.indices import index_values, packed_colours
 from lseg.data.base.rgb import to_rgb
+from lseg.data.base.tar import TarMember
 from lseg.data.base.text_files import read_text
 from lseg.errors import ImageError, LSegWarning, shown
 from lseg.paths import is_file, user_path
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
+
+
+FileName = str | os.PathLike[str] | TarMember
+"""A file as a user gives it, or one in an archive."""
 
 
 def load_image(
@@ -54,16 +59,16 @@ def load_image(
     return stored.displayed() if upright else stored.image
 
 
-def load_stored(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> StoredImage:
+def load_stored(path: FileName, max_pixels: int = MAX_PIXELS) -> StoredImage:
     """Return a file's picture as 8-bit RGB, its pixels as they are stored.
 
     Raises:
         ImageError: As `load_image`.
     """
-    return _as_rgb(read_stored(user_path(path, ImageError), max_pixels), str(path))
+    return _as_rgb(read_stored(_file(path), max_pixels), str(path))
 
 
-def load_mask(path: str | Path) -> np.ndarray:
+def load_mask(path: FileName) -> np.ndarray:
     """Return an index mask, (H, W) uint8 or uint16: the numbers in the file, as they are stored.
 
     Grey of 1 to 16 bits and palettes, whose colours do not matter; see `index_values`.
@@ -71,16 +76,16 @@ def load_mask(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: If the file is missing, unreadable, or no single channel of indices.
     """
-    return index_values(read_stored(user_path(path, ImageError)), str(path))
+    return index_values(read_stored(_file(path)), str(path))
 
 
-def load_colours(path: str | Path) -> np.ndarray:
+def load_colours(path: FileName) -> np.ndarray:
     """Return the colours of a mask, (H, W) uint32 of 0xRRGGBB, as they are stored.
 
     Raises:
         ImageError: If the file is missing or unreadable, or has deep or transparent pixels.
     """
-    return packed_colours(read_stored(user_path(path, ImageError)), str(path))
+    return packed_colours(read_stored(_file(path)), str(path))
 
 
 def load_grey(path: str | Path) -> np.ndarray:
@@ -151,6 +156,10 @@ def _listed(path: Path) -> list[Path]:
         if not is_file(picture):
             raise ImageError(f"{path}, picture {number}: there is no file {shown(str(picture))}")
     return pictures
+
+
+def _file(name: FileName) -> Path | TarMember:
+    return name if isinstance(name, TarMember) else user_path(name, ImageError)
 
 
 def _as_rgb(stored: StoredImage, name: str) -> StoredImage:

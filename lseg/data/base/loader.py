@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from time import monotonic
 
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -34,6 +35,7 @@ class TrainLoader:
         self.batches = batches
         self.sampler = sampler  # Lightning looks for it here, and tells it the epoch
         self.batches_done = batches_done
+        self._waited = 0.0
 
     def __len__(self) -> int:
         """Batches of a whole epoch."""
@@ -42,4 +44,16 @@ class TrainLoader:
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         """Yield what is left of the epoch; a generator, so that it begins when it is read."""
         self.sampler.skip = self.batches_done() * (self.batches.batch_size or 1)
-        yield from self.batches
+        batches = iter(self.batches)
+        while True:
+            before = monotonic()
+            batch = next(batches, None)
+            self._waited += monotonic() - before
+            if batch is None:
+                return
+            yield batch
+
+    def take_waited(self) -> float:
+        """Seconds that batches were waited for since this was last asked."""
+        waited, self._waited = self._waited, 0.0
+        return waited

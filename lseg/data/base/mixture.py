@@ -15,6 +15,7 @@ from lseg.data.base.datamodule import (
     LabelSet,
     LoaderConfig,
     SegmentationDataModule,
+    TrainingFacts,
     asks_rest,
 )
 from lseg.data.base.items import SET, ItemKey, SegmentationData, split_key
@@ -165,6 +166,12 @@ class MixedDataModule(SegmentationDataModule):
         """See `SegmentationDataModule`."""
         sets = [*self.train_sets, *self._own_vals]
         return ignore_value(max(len(labels) for _, labels in sets) + 1)  # one may ask for a rest
+
+    def training_facts(self) -> list[TrainingFacts]:
+        """See `SegmentationDataModule`."""
+        whole = sum(entry.weight for entry in self.sets.values())
+        entries = self.sets.items()
+        return [entry.data.facts(name, entry.weight / whole) for name, entry in entries]
 
     def pixel_counts_by_set(self) -> list[Tensor]:
         """See `SegmentationDataModule`."""

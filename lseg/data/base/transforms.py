@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +22,9 @@ class AugmentConfig:
     Attributes:
         crop: Side of the square that comes out, in pixels.
         scale: Lower and upper bound of the random scale factor, drawn uniformly.
-        base_size: Short side, in pixels, that a picture gets before the random factor; None
-            starts from its own size.
+        base_size: Side, in pixels, that a picture gets before the random factor; None starts from
+            its own size.
+        base_side: Which side that is; the long one in the recipe of LSeg and DPT.
         flip: Probability of mirroring left and right.
         color: Strength of the jitter, 0 (none) to 1: brightness, contrast and saturation are
             multiplied by 1 ± color, the hue turns by at most color / 4 of the colour circle.
@@ -33,6 +34,7 @@ class AugmentConfig:
     crop: int = 480
     scale: tuple[float, float] = (0.5, 2.0)
     base_size: int | None = None
+    base_side: Literal["short", "long"] = "short"
     flip: float = 0.5
     color: float = 0.0
     fill: tuple[int, int, int] = (127, 127, 127)
@@ -125,7 +127,8 @@ class RandomScaleCrop(v2.Transform):
         height, width = functional.get_size(flat_inputs[0])
         scale = float(torch.empty(()).uniform_(*self.config.scale))
         if self.config.base_size is not None:
-            scale *= self.config.base_size / min(height, width)
+            side = min if self.config.base_side == "short" else max
+            scale *= self.config.base_size / side(height, width)
         return {"rows": self._window(height, scale), "columns": self._window(width, scale)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:

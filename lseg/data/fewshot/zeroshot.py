@@ -88,7 +88,8 @@ class ZeroShotDataModule(SegmentationDataModule):
             if value is not None and value < 1:
                 raise ConfigError(f"data.{name} is {value}; give 1 or more")
         self.transform = JointTransform(
-            AugmentConfig(self.size, self.scale, self.size, self.flip, self.color), IGNORE_INDEX
+            AugmentConfig(self.size, self.scale, self.size, flip=self.flip, color=self.color),
+            IGNORE_INDEX,
         )
 
     @property

@@ -26,6 +26,7 @@ class Ade20kFolder(PublishedFolder):
         "<root>/ADEChallengeData2016/annotations/{training,validation}/<name>.png, where 0 is "
         "other and 1 to 150 are the classes"
     )
+    licence = "pictures for non-commercial research and education; annotations BSD-3"
     homes = ("ADEChallengeData2016",)
     splits = TRAINING_VALIDATION
     reduce_zero_label = True

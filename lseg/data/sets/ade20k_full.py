@@ -24,6 +24,7 @@ class Ade20kFullFolder(PublishedFolder):
         "<root>/ADE20K_2021_17_01/annotations_detectron2/{training,validation}/<name>.tif of 16 "
         "bits, as MaskFormer's prepare_ade20k_full_sem_seg.py writes them"
     )
+    licence = "pictures for non-commercial research and education; annotations BSD-3"
     homes = ("ADE20K_2021_17_01",)
     splits = TRAINING_VALIDATION
     ignore_value = 65535

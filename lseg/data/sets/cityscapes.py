@@ -27,6 +27,7 @@ class CityscapesFolder(PublishedFolder):
         "<root>/leftImg8bit/{train,val}/<city>/<name>_leftImg8bit.png and "
         "<root>/gtFine/{train,val}/<city>/<name>_gtFine_labelTrainIds.png (or _labelIds.png)"
     )
+    licence = "Cityscapes licence: non-commercial"
     homes = ("cityscapes", "Cityscapes")
     splits = TRAIN_VAL
     ignore_value = 255

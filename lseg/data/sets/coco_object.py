@@ -39,6 +39,7 @@ class CocoObjectFolder(AnnotatedFolder):
     """
 
     name = "coco_object"
+    licence = "annotations CC BY 4.0; each photo under its own licence (Flickr)"
     background = Background.COUNTED
     layout = (
         "<root>/{train,val}2017/<name>.jpg (or under <root>/images), and "

@@ -47,6 +47,7 @@ class CocoPanopticFolder(AnnotatedFolder):
     """
 
     name = "coco_panoptic"
+    licence = "annotations CC BY 4.0; each photo under its own licence (Flickr)"
     ignore_value = 0
     layout = (
         "<root>/{train,val}2017/<name>.jpg (or under <root>/images), "

@@ -32,6 +32,7 @@ class CocoStuffFolder(PublishedFolder):
         "<root>/stuffthingmaps/{train,val}2017/<name>.png (or <root>/annotations/...), or "
         f"<name>{_CONVERTED}.png"
     )
+    licence = "annotations CC BY 4.0; each photo under its own licence (Flickr)"
     homes = ("coco_stuff164k", "coco-stuff", "cocostuff", "coco_stuff", "coco", "COCO", "coco2017")
     splits = _SPLITS
     ignore_value = 255

@@ -36,6 +36,7 @@ class Context60Folder(PublishedFolder):
         "converter writes them; or <root>/VOC2010/annotations_detectron2/pc59_{train,val}/"
         "<name>.png"
     )
+    licence = "photos under the terms of Flickr"
     homes = ("VOC2010", "VOCdevkit/VOC2010")
     splits = TRAIN_VAL
     background = Background.COUNTED

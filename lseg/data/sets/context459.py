@@ -23,6 +23,7 @@ class Context459Folder(PublishedFolder):
         "<root>/VOC2010/JPEGImages/<name>.jpg and <root>/VOC2010/annotations_detectron2/"
         "pc459_{train,val}/<name>.tif of 16 bits, as OVSeg and CAT-Seg prepare them"
     )
+    licence = "photos under the terms of Flickr"
     homes = ("VOC2010", "VOCdevkit/VOC2010")
     splits = TRAIN_VAL
     ignore_value = 65535

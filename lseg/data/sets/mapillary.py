@@ -30,6 +30,7 @@ class MapillaryFolder(PublishedFolder):
         "<root>/mapillary_vistas/{training,validation}/labels/<name>.png (or v1.2/labels) and "
         "<root>/mapillary_vistas/config.json (or config_v1.2.json), version 1.2"
     )
+    licence = "CC BY-NC-SA 4.0"
     homes = ("mapillary_vistas", "mapillary-vistas-dataset_public_v1.2", "mapillary", "Mapillary")
     splits = TRAINING_VALIDATION
     ignore_value = 65

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from torch import Tensor
-
-from lseg.data.base.background import BackgroundRule
 from lseg.data.base.check import picture_problems
-from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.data.base.dataset import FolderDataset
-from lseg.data.base.folder import AnnotatedFolder
-from lseg.data.base.images import load_colours, load_mask
-from lseg.data.base.items import Augmentation, SegmentationData
-from lseg.data.base.labels import Prompts, class_prompts
+from lseg.data.base.folder_data import FolderDataModule
+from lseg.data.base.items import Augmentation
+from lseg.data.base.labels import Prompts
 from lseg.data.base.orientation import Orientation
-from lseg.data.base.transforms import AugmentConfig, JointTransform
-from lseg.data.base.turned_pictures import warn_of_ambiguity
-from lseg.data.sets.pairs_config import NAME as CONFIG
-from lseg.data.sets.pairs_config import PairsConfig
-from lseg.data.sets.pairs_lists import LAYOUT, Pair, read_classes, read_split
-from lseg.errors import DataError
-from lseg.paths import resolve_data_path
+from lseg.data.sets.described import DescribedFolder
+from lseg.data.sets.pairs_lists import LAYOUT, Pair, read_split
 
 
-class PairsFolder(AnnotatedFolder):
+class PairsFolder(DescribedFolder):
     """The pictures of one list. A stem is the picture's path, as seen from the folder.
 
-    `dataset.yaml`, if there is one, says how masks are read; what is given here goes before it.
-
     Attributes:
-        named_classes: The names in classes.txt; `classes` lacks the one that is ignored.
         pairs: The files of each stem.
     """
 
     name = "pairs"
     layout = LAYOUT
-    upright = True
 
     def __init__(
         self,
@@ -60,19 +44,8 @@ class PairsFolder(AnnotatedFolder):
             DataError: If the folder or one of its files is missing, empty or malformed.
             LabelError: If class names repeat.
         """
-        self.root = resolve_data_path(root)
+        super().__init__(root, ignore_index, orientation)
         self.list_path = self.root / f"{split}.txt"
-        if not self.root.is_dir():
-            raise DataError(f"there is no data folder {self.root}.\nExpected: {LAYOUT}")
-        config = PairsConfig.read(self.root)
-        if ignore_index is not None:
-            config = replace(config, ignore_index=ignore_index)
-        self.orientation = orientation or config.orientation
-        self.named_classes = tuple(read_classes(self.root / "classes.txt"))
-        self.values = config.mask_values(self.named_classes)
-        self.classes = self.values.classes
-        self.colours = config.colour_table(self.named_classes, self.root / CONFIG)
-        self.reading = repr(config)
         self.pairs: dict[str, Pair] = {}
         for pair in read_split(self.root, self.list_path):
             path = pair.image
@@ -95,15 +68,6 @@ class PairsFolder(AnnotatedFolder):
     def listed(self, stem: str) -> str:
         """The list and its line."""
         return f"named in line {self.pairs[stem].line} of {self.list_path}"
-
-    def decode_mask(self, stem: str) -> np.ndarray:
-        """Values or colours of the file as class indices."""
-        path = self.mask_path(stem)
-        if self.colours is None:
-            values = load_mask(path)
-        else:
-            values = self.colours.decode(load_colours(path), str(path))
-        return self.values.decode(values, str(path))
 
 
 class PairsDataset(FolderDataset):
@@ -137,72 +101,37 @@ class PairsDataset(FolderDataset):
             LabelError: If class names repeat, or the prompts do not fit the classes.
         """
         folder = PairsFolder(root, split, ignore_index, orientation)
-        labels: list[str] | None = None
-        if prompts is not None:
-            named = class_prompts(prompts, folder.named_classes)
-            labels = [named[position] for position in folder.values.kept]
-        super().__init__(folder, labels, transform=transform, seed=seed)
+        super().__init__(folder, folder.labels(prompts), transform=transform, seed=seed)
 
 
 @dataclass(eq=False, repr=False)
-class PairsDataModule(SegmentationDataModule):
+class PairsDataModule(FolderDataModule):
     """Train and validate on a folder of image and mask pairs.
 
     Attributes:
         root: The folder; a relative path is looked up under LSEG_DATA (default `./data`).
-        train_split: List to train on.
-        val_split: List to validate on; its images keep their own size.
-        test_split: List to test on; None takes the validation list.
         prompts: {class name: prompt}, or a JSON file that holds it, looked up as `root` is.
-        background: What the class called "background" is, if it is not one like the others:
-            `ignore` leaves its pixels out, `other` asks for them as that.
         ignore_index: Mask value to leave out; that of dataset.yaml, or 255, if not given.
         orientation: What masks lie over where pictures have an EXIF orientation: `displayed` or
             `stored` pixels, or `auto`, so that their size tells; that of dataset.yaml, or `auto`,
             if not given.
-        augment: How training pictures are varied.
     """
 
     root: str | Path
-    train_split: str = "train"
-    val_split: str = "val"
-    test_split: str | None = None
     prompts: str | Path | dict[str, str] | None = None
-    background: BackgroundRule | None = None
     ignore_index: int | None = None
     orientation: Orientation | None = None
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
-    def make_train_set(self) -> PairsDataset:
-        """Build the training set, with augmentations."""
-        data = self._split(self.train_split, self.background)
-        data.transform = JointTransform(self.augment, data.ignore_index)
-        return data
+    @property
+    def source(self) -> str:
+        """See `TrainingFacts`."""
+        return str(self.root)
 
-    def make_val_sets(self) -> dict[str, SegmentationData]:
-        """Build the one validation set, "val"."""
-        return {"val": self._evaluated(self.val_split)}
-
-    def make_test_sets(self) -> Mapping[str, SegmentationData]:
-        """Build the one test set, "test"; without a test split it is "val"."""
-        if self.test_split is None:
-            return super().make_test_sets()
-        return {"test": self._evaluated(self.test_split)}
-
-    def pixel_counts(self) -> Tensor:
-        """Pixels of each class in the masks of the training list, (N) int64."""
-        return self._split(self.train_split, self.background).pixel_counts()
-
-    def _evaluated(self, name: str) -> PairsDataset:
-        return self._split(name, "ignore" if self.background == "rest" else self.background)
-
-    def _split(self, name: str, background: BackgroundRule | None) -> PairsDataset:
-        data = PairsDataset(
+    def open_split(self, name: str) -> PairsDataset:
+        """See `FolderDataModule`."""
+        return PairsDataset(
             self.root, name, self.ignore_index, self.prompts, None, self.seed, self.orientation
         )
-        data.ask_background(background)
-        warn_of_ambiguity(data.folder)
-        return data
 
 
 def find_problems(dataset: PairsDataset) -> list[str]:

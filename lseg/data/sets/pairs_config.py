@@ -32,6 +32,7 @@ class PairsConfig:
         colors: Colour of each class by its name, 0xRRGGBB, where masks hold colours.
         ignore_colors: Colours of pixels without a label.
         orientation: What masks lie over where pictures have an EXIF orientation.
+        licence: Under which the set may be used; trainings record it.
     """
 
     ignore_index: int | None = None
@@ -39,6 +40,7 @@ class PairsConfig:
     colors: dict[str, int] = field(default_factory=dict)
     ignore_colors: tuple[int, ...] = ()
     orientation: Orientation = "auto"
+    licence: str = field(default="", repr=False)  # no part of how masks are read
 
     @classmethod
     def read(cls, root: Path) -> PairsConfig:
@@ -120,6 +122,10 @@ def _checked(key: object, value: Any, path: Path) -> Any:
             return value
         accepted = ", ".join(get_args(Orientation))
         raise DataError(f"{path}: orientation is {value!r}: give one of {accepted}")
+    if key == "licence":
+        if isinstance(value, str):
+            return value
+        raise DataError(f"{path}: licence is {value!r}: give its name")
     if key == "ignore_colors":
         if not isinstance(value, list):
             raise DataError(f"{path}: ignore_colors must be a list of colours")

@@ -26,6 +26,7 @@ class Voc21Folder(PublishedFolder):
         "<root>/VOC2012/JPEGImages/<name>.jpg, <root>/VOC2012/SegmentationClass/<name>.png (or "
         "SegmentationClassAug) and <root>/VOC2012/ImageSets/Segmentation/<split>.txt"
     )
+    licence = "photos under the terms of Flickr"
     homes = ("VOC2012", "VOCdevkit/VOC2012")
     splits = TRAIN_VAL
     ignore_value = 255

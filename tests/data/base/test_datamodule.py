@@ -107,7 +107,9 @@ def test_training_set_must_fill_a_batch(folder: Path) -> None:
     assert len(PairsDataModule(folder, batch_size=8, repeat=2).train_dataloader()) == 1
 
 
-@pytest.mark.parametrize("name", ["batch_size", "val_batch_size", "workers", "seed", "repeat"])
+@pytest.mark.parametrize(
+    "name", ["batch_size", "val_batch_size", "workers", "prefetch", "seed", "repeat"]
+)
 def test_numbers_out_of_range_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"data\.{name} is -1"):
         PairsDataModule("anywhere", **{name: -1})  # type: ignore[arg-type]

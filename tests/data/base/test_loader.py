@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import sleep
+
 import pytest
 from torch.utils.data import DataLoader
 
@@ -43,6 +45,20 @@ def test_an_epoch_begins_where_training_stands_when_the_first_batch_is_taken(wor
     done[0] = 0
     assert list(loader) == whole
     assert len(loader) == 6
+
+
+def test_the_time_that_batches_are_waited_for_is_known() -> None:
+    loader = _loader([0])
+    collate = loader.batches.collate_fn
+    loader.batches.collate_fn = lambda items: (sleep(0.05), collate(items))[1]
+    assert loader.take_waited() == 0
+    batches = iter(loader)
+    next(batches)
+    assert loader.take_waited() >= 0.05
+    sleep(0.1)  # the step itself
+    assert loader.take_waited() == 0
+    assert len(list(batches)) == 5
+    assert loader.take_waited() >= 0.25
 
 
 def test_each_replica_leaves_out_its_own_items() -> None:

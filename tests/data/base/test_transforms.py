@@ -90,6 +90,14 @@ def test_scale_and_place_cover_their_ranges() -> None:
     assert np.mean(lefts) == pytest.approx(0.5, abs=0.07)
 
 
+@pytest.mark.parametrize(("side", "scale"), [("short", 1.0), ("long", 0.5)])
+def test_base_size_is_of_the_side_that_is_named(side: str, scale: float) -> None:
+    ramp = torch.arange(200, dtype=torch.uint8).expand(100, 200)
+    config = AugmentConfig(crop=50, scale=(1, 1), base_size=100, base_side=side, flip=0)  # type: ignore[arg-type]
+    _, mask = JointTransform(config)(ramp.expand(3, -1, -1), ramp, seed=(0,))
+    assert int(mask[20, -1]) - int(mask[20, 0]) == pytest.approx(49 / scale, abs=1)
+
+
 def test_small_picture_is_placed_at_random_in_the_crop() -> None:
     transform = JointTransform(AugmentConfig(crop=64, scale=(1, 1), flip=0), ignore_index=-1)
     picture = torch.full((3, 10, 20), 9, dtype=torch.uint8)

@@ -211,3 +211,15 @@ def test_what_cannot_be_meant_is_refused_in_a_line(tmp_path, indices, text, said
 def test_an_empty_file_changes_nothing(tmp_path, indices):
     root = save(tmp_path / "pairs", indices, config="# nothing yet\n")
     assert PairsDataset(root, "val").classes == NAMES
+
+
+def test_a_licence_is_recorded_and_is_no_part_of_how_masks_are_read(tmp_path):
+    plain = PairsDataModule(save(tmp_path / "plain", [np.uint8(blocks([0, 1]))]))
+    licensed = save(tmp_path / "licensed", [np.uint8(blocks([0, 1]))], config="licence: CC BY 4.0")
+    (facts,) = PairsDataModule(licensed).training_facts()
+    assert (facts.licence, facts.source, facts.pictures) == ("CC BY 4.0", str(licensed), 1)
+    assert plain.training_facts()[0].licence == ""
+    assert plain.train_data.folder.reading == PairsDataset(licensed, "val").folder.reading
+    (licensed / "dataset.yaml").write_text("licence: [1]")
+    with pytest.raises(DataError, match=r"licence is \[1\]: give its name"):
+        PairsDataset(licensed, "val")
