@@ -42,8 +42,8 @@ def model_from(options: ModelOptions, kind: type[NetworkT]) -> NetworkT:
         )
     if options.text_table is not None:
         replace_text(loaded, options.text_table)
-    if options.templates is not None and isinstance(loaded, LSeg):
-        loaded.text = with_templates(loaded.text, options.templates)
+    if options.templates is not None:
+        set_templates(loaded, options.templates)
     accelerate(loaded, options.precision, options.compile)
     return loaded
 
@@ -67,6 +67,12 @@ def replace_text(model: Network, table: str) -> None:
     """Puts what `--text-table` names in place of a network's text encoder, if it has one."""
     if isinstance(model, LSeg):
         model.text = LabelEncoder(text_from(table), model.config.embed_dim)
+
+
+def set_templates(model: Network, templates: str) -> None:
+    """Has labels put into other templates, where a network has a text side."""
+    if isinstance(model, LSeg):
+        model.text = with_templates(model.text, templates)
 
 
 def text_from(table: str) -> TextConfig:

@@ -21,6 +21,5 @@ def test_847_labels_on_two_megapixels_take_less_than_two_gigabytes(rule):
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    above, _, labels = done.stdout.split()
+    above, _ = done.stdout.split()
     assert 2**20 < int(above) < LIMIT
-    assert int(labels) > 3
