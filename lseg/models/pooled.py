@@ -64,26 +64,31 @@ class PooledMaps:
 
 
 class UnsureMaps:
-    """Maps with one class more, that wins where no other is probable.
+    """Maps with a class that wins where no other is probable: one more, or one that is there.
 
     It wins where the largest softmax probability p of the others is below a threshold t, that is
     where p / (1 - p) < t / (1 - t): its logit is log(t / (1 - t)) above the logsumexp of all
-    others but the best. So its own probability falls to 0 as p rises to 1.
+    others but the best. So its own probability falls to 0 as p rises to 1. Of a class that has a
+    logit already, the larger of both counts.
     """
 
-    def __init__(self, source: Maps, index: int, below: float) -> None:
-        """Takes the place of the class among the others, and t in (0, 1)."""
-        self.source, self.index, self.below = source, index, below
-        self.batch, self.labels = source.batch, source.labels + 1
+    def __init__(self, source: Maps, index: int, below: float, there: bool = False) -> None:
+        """Takes the place of the class among the others, t in (0, 1), and if it is there."""
+        self.source, self.index, self.below, self.there = source, index, below, there
+        self.batch, self.labels = source.batch, source.labels + (not there)
         self.size, self.device = source.size, source.device
 
     def rows(self, start: int, stop: int) -> Tensor:
         """See `Maps`."""
         logits = self.source.rows(start, stop)
-        best = logits.argmax(1, keepdim=True)
-        others = logits.scatter(1, best, -math.inf).logsumexp(1, keepdim=True)
+        before, after = logits[:, : self.index], logits[:, self.index + self.there :]
+        known = torch.cat([before, after], dim=1)
+        best = known.argmax(1, keepdim=True)
+        others = known.scatter(1, best, -math.inf).logsumexp(1, keepdim=True)
         unsure = others + math.log(self.below / (1 - self.below))
-        return torch.cat([logits[:, : self.index], unsure, logits[:, self.index :]], dim=1)
+        if self.there:
+            unsure = torch.maximum(unsure, logits[:, self.index : self.index + 1])
+        return torch.cat([before, unsure, after], dim=1)
 
     def split(self, count: int) -> "Sequence[UnsureMaps]":
         """See `Maps`."""
@@ -92,7 +97,8 @@ class UnsureMaps:
 
     def pictures(self, first: int, last: int) -> "UnsureMaps":
         """See `Maps`."""
-        return UnsureMaps(self.source.pictures(first, last), self.index, self.below)
+        source = self.source.pictures(first, last)
+        return UnsureMaps(source, self.index, self.below, self.there)
 
 
 def pooled(maps: Maps, question: Question) -> Maps:
@@ -111,4 +117,7 @@ def pooled_logits(logits: PixelLogits, question: Question) -> Maps:
 def answered(maps: Maps, question: Question) -> Maps:
     """Logits of `pooled`, at the size that they are wanted at, as those of all classes."""
     unsure = question.unsure
-    return maps if unsure is None else UnsureMaps(maps, unsure.index, unsure.below)
+    if unsure is None:
+        return maps
+    there = len(question.pools) == len(question.names)
+    return UnsureMaps(maps, unsure.index, unsure.below, there)

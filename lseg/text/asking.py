@@ -101,7 +101,8 @@ def _with_other(
     before = sum(pool.count for pool in pools[:place])
     whole = torch.cat([vectors[:before], other.vectors, vectors[before:]])
     pool = Pool(len(other.vectors), other.summed, other.margin)
-    return Question(tuple(labels), whole, (*pools[:place], pool, *pools[place:]))
+    unsure = None if other.below is None else Unsure(place, other.below)
+    return Question(tuple(labels), whole, (*pools[:place], pool, *pools[place:]), unsure)
 
 
 def _owners(labels: Sequence[str], pools: Sequence[Pool]) -> list[str]:

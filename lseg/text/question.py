@@ -37,7 +37,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Unsure:
-    """The class of pixels that nothing fits: asked by no vector.
+    """The class of pixels that nothing fits: asked by no vector, or by those of its pool as well.
 
     Attributes:
         index: Its place among the classes.
@@ -56,7 +56,7 @@ class Question:
         names: What to call the classes.
         vectors: (M, C), of any norm: those of the first class, then of the second, ...
         pools: How each class that has vectors is asked.
-        unsure: The class that has none, if there is one.
+        unsure: The class that pixels are of which nothing else fits, if there is one.
         notes: What is to be said of how labels were answered; see `LabelEncoder.notes`.
     """
 

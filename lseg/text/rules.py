@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from lseg.data.base.labels import parse_labels
 from lseg.errors import ConfigError
-from lseg.text.other import OTHER_ALWAYS, OtherRule, Threshold, Vocabulary, Word, Words
+from lseg.text.other import OTHER_ALWAYS, OtherRule, Rest, Threshold, Vocabulary, Word, Words
 
-FORMS = "auto, word, words[=LIST], vocabulary[=LIST] or threshold[=T]"
-"""LIST: words between commas, or a text file with one a line."""
+FORMS = "auto, word, words[=LIST], vocabulary[=LIST], threshold[=T] or rest[=T]"
+"""LIST: words between commas, or a text file with one a line. T: a probability."""
 
 
 def named_rule(text: str) -> OtherRule:
@@ -37,9 +37,11 @@ PLAIN: dict[str, Callable[[str], OtherRule]] = {
     "words": lambda _: Words(),
     "vocabulary": lambda _: Vocabulary(),
     "threshold": lambda _: Threshold(),
+    "rest": lambda _: Rest(),
 }
 VALUED: dict[str, Callable[[str], OtherRule]] = {
     "words": lambda value: Words(tuple(parse_labels(value))),
     "vocabulary": lambda value: Vocabulary(tuple(parse_labels(value))),
     "threshold": _threshold,
+    "rest": lambda value: Rest(threshold=_threshold(value)),
 }

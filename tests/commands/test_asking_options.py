@@ -113,7 +113,7 @@ def test_suites_have_rules_of_their_own(run, without_other, voc, tmp_path):
 
 def test_what_cannot_be_asked_is_refused(refused, checkpoint, without_other, data, voc, pictures):
     predict = ["predict", pictures, "--checkpoint", without_other, "--out", pictures / "out"]
-    assert "rule for other" in refused(*predict, "--labels", "sky,other", "--other", "rest")
+    assert "rule for other" in refused(*predict, "--labels", "sky,other", "--other", "sum")
     assert "between 0 and 1" in refused(*predict, "--labels", "sky,other", "--other", "threshold=3")
     assert "'cat'" in refused(*predict, "--labels", "sky,other", "--other", "words=cat")
     assert "names no other" in refused(*predict, "--labels", "sky,road", "--other", "threshold")

@@ -86,6 +86,20 @@ def test_a_pixel_is_unsure_below_the_threshold_and_nowhere_else(index, below):
     assert torch.equal(top_labels(found.pictures(1, 2), 5).indices[0, 0], wanted[1])
 
 
+@pytest.mark.parametrize("index", [0, 2, 4])
+def test_a_class_with_vectors_also_takes_what_is_unsure(index):
+    values = 3 * torch.randn(2, 5, 6, 7, dtype=torch.float64)
+    found = UnsureMaps(DenseMaps(values), index, 0.6, there=True)
+    assert found.labels == 5
+    places = [place for place in range(5) if place != index]
+    shares, best = values[:, places].softmax(1).max(1)
+    beaten = values[:, index] > values[:, places].amax(1)
+    wanted = torch.where((shares < 0.6) | beaten, index, best + (best >= index))
+    assert torch.equal(label_map(found), wanted)
+    assert (beaten & (shares > 0.6)).any() and ((shares < 0.6) & ~beaten).any()
+    torch.testing.assert_close(all_logits(found)[:, places], values[:, places])
+
+
 def test_a_label_alone_is_never_unsure():
     found = label_map(UnsureMaps(DenseMaps(torch.randn(1, 1, 4, 5)), 1, 0.99))
     assert (found == 0).all()

@@ -89,6 +89,7 @@ def test_other_without_a_word_is_what_is_far_from_the_labels(encode, vectors):
     question = Asking().question(encode(), ["sky", "other", "dog", "wall"])
     assert question.names == ("sky", "other", "dog", "wall")
     assert [pool.count for pool in question.pools] == [1, 3, 1, 1]
+    assert question.unsure == Unsure(1, Threshold().below)
     # cloud is near sky; dogs, puppy are other words for a dog; a brick wall is a wall.
     assert words_of(question, 1, vectors) == {"sea", "lamp", "rug"}
     assert words_of(question, 2, vectors) == {"dog"}

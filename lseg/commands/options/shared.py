@@ -88,7 +88,7 @@ class AskingOptions(Options):
         synonyms: Of a|b: mean averages the vectors, max takes the larger score at each pixel.
         other: How other, or the background, is asked: its word; words=LIST for what else may be
             there; vocabulary: all words that are not near a label; threshold=T: no label has the
-            probability T. auto takes the word, or without one the vocabulary.
+            probability T; rest: one of these two. auto takes the word of a text encoder, or rest.
     """
 
     synonyms: Synonyms = "mean"
