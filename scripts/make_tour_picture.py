@@ -1,4 +1,4 @@
-"""Draws demo/tour.png, the picture of the README's tour, with the embedded model.
+"""Makes demo/tour.png, the picture of the README's tour, with the embedded model for photographs.
 
 python scripts/make_tour_picture.py [OUT.png]
 """
@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from torch import from_numpy, pca_lowrank
 
-from lseg.data.sets.shapes import CLASSES, draw
+from lseg.data.base.images import load_image
 from lseg.inference.segmenter import Segmenter
+from lseg.paths import ASSETS
 from lseg.visualize import label_colours, with_legend
 
-SIZE, SEED, GAP = 256, 11, 4
+PHOTOGRAPH, LABELS, GAP = ASSETS / "photos" / "chelsea.jpg", ["cat", "wall", "other"], 4
 
 
 def principal_colours(embeddings: np.ndarray) -> np.ndarray:
@@ -27,19 +28,18 @@ def principal_colours(embeddings: np.ndarray) -> np.ndarray:
 
 
 def main(out: Path) -> None:
-    """Draws a picture, asks for what is in it, and puts three views side by side."""
-    image, mask = draw(np.random.default_rng([SEED]), SIZE, CLASSES, min_objects=4)
-    labels = [CLASSES[index - 1] for index in np.unique(mask) if index] + ["background"]
-    segmenter = Segmenter.from_pretrained("tiny")
-    picture = np.ascontiguousarray(image.transpose(1, 2, 0))
+    """Asks a photograph for labels, and puts three views of it side by side."""
+    segmenter = Segmenter.from_pretrained("photo")
+    picture = load_image(PHOTOGRAPH)
     segmenter.set_image(picture)
-    answer = segmenter.segment(labels)
-    colours = principal_colours(segmenter.embed(picture, size=(SIZE, SIZE), dtype="float32"))
-    gap = np.full((SIZE, GAP, 3), 255, np.uint8)
-    overlay = np.asarray(answer.overlay().crop((0, 0, SIZE, SIZE)).convert("RGB"))
-    row = np.concatenate([picture, gap, overlay, gap, colours], axis=1)
+    answer = segmenter.segment(LABELS)
+    height, width = size = answer.label_map.shape
+    colours = principal_colours(segmenter.embed(picture, size=size, dtype="float32"))
+    gap = np.full((height, GAP, 3), 255, np.uint8)
+    overlay = np.asarray(answer.overlay().crop((0, 0, width, height)).convert("RGB"))
+    row = np.concatenate([np.asarray(picture), gap, overlay, gap, colours], axis=1)
     found = np.unique(answer.label_map).tolist()
-    with_legend(row, labels, label_colours(labels), found).quantize(128).save(out, optimize=True)
+    with_legend(row, LABELS, label_colours(LABELS), found).quantize(256).save(out, optimize=True)
 
 
 if __name__ == "__main__":

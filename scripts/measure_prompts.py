@@ -27,7 +27,7 @@ from lseg.evaluation.metrics import ClassAreas, confusion_matrix
 from lseg.inference.segmenter import Segmenter
 from lseg.models.lseg import LSeg
 from lseg.text.asking import AS_TRAINED, Asking
-from lseg.text.other import OtherRule, Threshold, Vocabulary, Words
+from lseg.text.other import OtherRule, Rest, Threshold, Vocabulary, Words
 from lseg.text.vocabulary import synonyms_of
 
 COCO, VOC = "coco_panoptic200", "voc_aug21"
@@ -172,7 +172,9 @@ def rules_of(model: LSeg) -> dict[str, OtherRule]:
         **{f"word {name!r}": rule for name, rule in words.items()},
         "words: largest": Words(),
         "words: sum": Words(summed=True),
-        **{f"threshold {below}": Threshold(below) for below in (0.3, 0.4, 0.5)},
+        **{f"threshold {below}": Threshold(below) for below in (0.3, 0.5, 0.7)},
+        "rest": Rest(),
+        "rest: margin 1": Rest(Vocabulary(margin=1)),
         "vocabulary": Vocabulary(),
         "vocabulary: no margin": Vocabulary(margin=0),
         "vocabulary: margin 0.5": Vocabulary(margin=0.5),

@@ -130,7 +130,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image, _ = draw(np.random.default_rng([11]), 128, CLASSES, min_objects=4)
     Image.fromarray(image.transpose(1, 2, 0)).save("photo.jpg")
-    assert main(["embed", "photo.jpg", "--out", "DIR"]) == 0
+    assert main(["embed", "photo.jpg", "--checkpoint", "tiny", "--out", "DIR"]) == 0
 
 
 @pytest.mark.parametrize("page", pages.with_snippets(), ids=pages.name_of)

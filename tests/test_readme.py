@@ -1,28 +1,27 @@
 """The README's tour runs as it stands."""
 
 import os
+import shutil
 import subprocess
 import sys
 
-import numpy as np
 import pages
-from PIL import Image
 
-from lseg.data.sets.shapes import CLASSES, draw
+from lseg.paths import ASSETS
 
 
 def test_the_five_snippets_of_the_tour_run_one_after_the_other(tmp_path):
-    image, _ = draw(np.random.default_rng([11]), 128, CLASSES, min_objects=4)
-    Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / "photo.jpg")
+    shutil.copy(ASSETS / "photos" / "chelsea.jpg", tmp_path / "photo.jpg")
     (tmp_path / "predictions").mkdir()
     code = [block.text for block in pages.blocks(pages.README) if block.language == "python"]
     assert len(code) == 5
     checks = (
-        "assert logits.shape == (2, 128, 128) and best.shape == (2, 128, 128)\n"
+        "assert logits.shape == (2, 300, 451) and best.shape == (2, 300, 451)\n"
         "assert features.shape == (2, model.config.embed_dim, 60, 49)\n"
         "assert similarity.shape == (2, embeddings[0].size)\n"
-        "assert result.scores.shape == (2, 128, 128)\n"
-        "assert same.config == model.config\n"
+        "assert result.scores.shape == (2, 300, 451)\n"
+        "assert same.config.trunk == model.config.trunk\n"
+        "assert same.encode_labels(['cat']).equal(model.encode_labels(['cat']))\n"
     )
     environment = os.environ | {"PYTHONPATH": str(pages.ROOT)}
     done = subprocess.run(

@@ -18,7 +18,7 @@ def load_model(
 
     Args:
         source: A native folder, a Hugging Face Hub id, a Lightning checkpoint of this project, or
-            `tiny` for the embedded model.
+            an embedded model: `photo` (photographs) or `tiny` (coloured shapes).
         device: Where to put the weights.
         revision: Branch, tag or commit of a Hub id.
 

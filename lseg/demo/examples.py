@@ -1,18 +1,53 @@
-"""Pictures to begin with, drawn by this project itself."""
+"""Pictures to begin with: photographs that may be shipped, and drawings of this project's own."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from lseg.data.base.labels import parse_labels
 from lseg.data.sets.shapes import CLASSES, draw
+from lseg.paths import ASSETS
+
+PHOTOGRAPHS = {
+    "chelsea.jpg": "domestic cats, wall, other",
+    "astronaut.jpg": "person, flag, other",
+    "coffee.jpg": "cups, spoon, plate, table",
+    "rocket.jpg": "sky, tree, tower, light",
+}
+"""Labels that show something: plurals, what is none of them, words without training pictures (flag,
+plate, tower)."""
 
 SIZE = 256
 SEEDS = (3, 11, 20)
 
+Example = tuple[str, str]
+"""Path of a picture, and labels."""
 
-def draw_examples(folder: Path) -> list[tuple[str, str]]:
-    """Writes pictures of coloured shapes; returns their paths and labels that are in them."""
+
+def write_examples(folder: Path, knows: Callable[[list[str]], bool]) -> list[Example]:
+    """Writes the examples whose labels a model can answer.
+
+    Args:
+        folder: Gets the pictures.
+        knows: Whether labels can be asked for.
+    """
+    examples = [*copy_photographs(folder), *draw_shapes(folder)]
+    return [example for example in examples if knows(parse_labels(example[1]))]
+
+
+def copy_photographs(folder: Path) -> list[Example]:
+    """Copies of the photographs: the page may show what is in its own folder only."""
+    return [
+        (str(shutil.copy(ASSETS / "photos" / name, folder)), labels)
+        for name, labels in PHOTOGRAPHS.items()
+    ]
+
+
+def draw_shapes(folder: Path) -> list[Example]:
+    """Pictures of coloured shapes, with labels that are in them."""
     examples = []
     for number, seed in enumerate(SEEDS):
         rng = np.random.default_rng([seed])

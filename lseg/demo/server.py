@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.middleware import Middleware
 
-from lseg.demo.examples import draw_examples
+from lseg.demo.examples import write_examples
 from lseg.demo.gate import Gate
 from lseg.demo.page import build_page, css, theme
 from lseg.demo.service import Service
@@ -38,9 +38,7 @@ def running_server(
     """
     limits = service.limits
     with tempfile.TemporaryDirectory(prefix="lseg-demo-") as name, _gradio_folder(Path(name)):
-        drawn = draw_examples(Path(name))
-        known = [example for example in drawn if service.knows(example[1].split(", "))]
-        page = build_page(service, about, known)
+        page = build_page(service, about, write_examples(Path(name), service.knows))
         page.queue(max_size=limits.queue, default_concurrency_limit=limits.concurrency)
         try:
             _, url, _ = page.launch(

@@ -61,7 +61,8 @@ class Network(nn.Module):
         """A trained network of this class in eval mode, float32.
 
         Args:
-            source: A native folder, a Hub id, a Lightning checkpoint of this project or `tiny`.
+            source: A native folder, a Hub id, a Lightning checkpoint of this project,
+                `photo` or `tiny`.
             device: Where to put the weights.
             revision: Branch, tag or commit of a Hub id.
 

@@ -1,4 +1,4 @@
-"""Whatever a user calls a checkpoint: a folder, a file, a Hub id, or the embedded model."""
+"""Whatever a user calls a checkpoint: a folder, a file, a Hub id, or an embedded model."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from lseg.store.hub import Repository
 from lseg.store.lightning import read_lightning
 from lseg.store.location import hub_id, nearest_names
 
-EMBEDDED = {"tiny": ASSETS / "tiny_lseg"}
+EMBEDDED = {"photo": ASSETS / "photo", "tiny": ASSETS / "tiny_lseg"}
 
 
 def read_checkpoint(source: str | os.PathLike[str], revision: str | None = None) -> StoredNetwork:
@@ -19,7 +19,7 @@ def read_checkpoint(source: str | os.PathLike[str], revision: str | None = None)
 
     Args:
         source: A native folder, a Hugging Face Hub id, a Lightning checkpoint of this project, or
-            `tiny` for the embedded model.
+            an embedded model: `photo` or `tiny`.
         revision: Branch, tag or commit of a Hub id.
 
     Raises:

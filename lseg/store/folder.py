@@ -23,7 +23,7 @@ TEXT_ARCHITECTURE = "clip-text"
 
 ACCEPTED = (
     "a folder with config.json and model.safetensors, a Hub id such as user/model, "
-    "a Lightning .ckpt of this project, or 'tiny'"
+    "a Lightning .ckpt of this project, or 'photo' or 'tiny', which are embedded"
 )
 
 

@@ -18,10 +18,12 @@ from lseg.models.lseg import LSeg
 from lseg.text.encoder import LabelEncoder
 
 
-def test_lseg_demo_serves_until_it_is_terminated_and_leaves_no_file(tmp_path):
+@pytest.mark.parametrize("model", [None, "tiny"])
+def test_lseg_demo_serves_until_it_is_terminated_and_leaves_no_file(model, tmp_path):
+    checkpoint = [] if model is None else ["--checkpoint", model]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "lseg", "demo", "--max-upload", "3"],
+        [sys.executable, "-m", "lseg", "demo", "--max-upload", "3", *checkpoint],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -29,10 +31,11 @@ def test_lseg_demo_serves_until_it_is_terminated_and_leaves_no_file(tmp_path):
     )
     try:
         line = process.stdout.readline()
-        url = re.search(r"serving tiny at (http://127\.0\.0\.1:\d+/)", line).group(1)
+        told = rf"serving {model or 'photo'} at (http://127\.0\.0\.1:\d+/)"
+        url = re.search(told, line).group(1)
         with urllib.request.urlopen(url, timeout=30) as page:
             assert b"LSeg" in page.read()
-        assert len(list(tmp_path.glob("lseg-demo-*/*.png"))) == 3  # the examples
+        assert len(list(tmp_path.glob("lseg-demo-*/*.[jp][pn]g"))) == 7  # the examples
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)

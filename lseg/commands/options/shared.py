@@ -52,10 +52,11 @@ class CheckpointOptions(Options):
     """Which model.
 
     Attributes:
-        checkpoint: Model folder, Hub id, .ckpt of a training, or 'tiny', the embedded model.
+        checkpoint: Model folder, Hub id, .ckpt of a training, or an embedded model: 'photo', for
+            photographs, or 'tiny', for coloured shapes.
     """
 
-    checkpoint: Annotated[str, Spelling("MODEL")] = "tiny"
+    checkpoint: Annotated[str, Spelling("MODEL")] = "photo"
 
 
 @dataclass(frozen=True, kw_only=True)
