@@ -22,13 +22,12 @@ import lseg
 from lseg.data.base.labels import display_name
 from lseg.data.sets.label_table import read_labels
 from lseg.data.sets.pairs import PairsDataset
-from lseg.errors import LabelError
 from lseg.evaluation.metrics import ClassAreas, confusion_matrix
 from lseg.inference.segmenter import Segmenter
 from lseg.models.lseg import LSeg
 from lseg.text.asking import AS_TRAINED, Asking
 from lseg.text.other import OtherRule, Rest, Threshold, Vocabulary, Words
-from lseg.text.vocabulary import synonyms_of
+from lseg.text.vocabulary import synonyms_of, vocabulary
 
 COCO, VOC = "coco_panoptic200", "voc_aug21"
 COCO_PROMPTS = "clip_text/coco133_prompt_names.json"
@@ -133,17 +132,9 @@ def measure_largest(
 
 
 def known(model: LSeg, words: Sequence[str], instead: str) -> str:
-    """Those of some words that the text side knows, between bars; `instead` if it knows none."""
-    return "|".join(word for word in dict.fromkeys(words) if knows(model, word)) or instead
-
-
-def knows(model: LSeg, word: str) -> bool:
-    """Whether the text side has a vector for a word."""
-    try:
-        model.encode_labels([word])
-    except LabelError:
-        return False
-    return True
+    """Those of some words that the text side knows as they are, between bars; else `instead`."""
+    names = set(vocabulary(model.text))
+    return "|".join(word for word in dict.fromkeys(words) if word in names) or instead
 
 
 def names_of_coco(model: LSeg, prompts: Sequence[str]) -> list[Variant]:

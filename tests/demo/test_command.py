@@ -79,4 +79,4 @@ def test_other_models_are_named_without_their_folder(tmp_path, model):
     other = LSeg(config)
     assert about("/home/me/runs/mine/model", other) == "Model: mine/model. Labels are free text."
     other.text = LabelEncoder(TextConfig(table=str(table)), config.embed_dim)
-    assert "the 2 labels of a table" in about("user/model", other)
+    assert "the 2 names of a table" in about("user/model", other)
