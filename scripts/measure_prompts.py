@@ -158,7 +158,7 @@ def names_of_coco(model: LSeg, prompts: Sequence[str]) -> list[Variant]:
 
 def rules_of(model: LSeg) -> dict[str, OtherRule]:
     """Ways to find the rest, by what to call them."""
-    words = {name: Words((name,)) for name in ("other", "background") if knows(model, name)}
+    words = {name: Words((name,)) for name in ("other", "background") if model.text.knows(name)}
     return {
         **{f"word {name!r}": rule for name, rule in words.items()},
         "words: largest": Words(),
