@@ -57,6 +57,7 @@ class Segmenter:
         self.asking = asking
         self.memory = Memory(self.model, self.size) if memory is None else memory
         self._encoded: EncodedPicture | None = None
+        self._last: tuple[tuple[object, ...], Question] | None = None
 
     @classmethod
     def from_pretrained(
@@ -169,8 +170,7 @@ class Segmenter:
         if isinstance(labels, Question):
             return labels.to(self.model.device)
         if not isinstance(labels, Tensor):
-            asked = self.memory.asking(self.asking)
-            found = asked.question(self.model.text, parse_labels(labels), self.model.device)
+            found = self._asked(tuple(parse_labels(labels)))
             found.warn_of_notes()
             return found
         if labels.ndim != 2:
@@ -179,6 +179,18 @@ class Segmenter:
         if len(set(names)) != len(labels):
             raise LabelError(f"{len(set(names))} different names for {len(labels)} vectors")
         return Question.of_vectors(self.model.label_vectors(labels), names)
+
+    def _asked(self, labels: tuple[str, ...]) -> Question:
+        """A question of texts; the last one is kept where examples were fitted for it."""
+        examples = self.memory.examples
+        key = (labels, self.asking, self.model.text, examples, examples.changes)
+        if self._last is None or self._last[0] != key:
+            asking = self.memory.asking(self.asking)
+            found = asking.question(self.model.text, labels, self.model.device)
+            if found.taught is None:
+                return found
+            self._last = key, found
+        return self._last[1]
 
     def embed(
         self,

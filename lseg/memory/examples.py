@@ -46,6 +46,8 @@ class Example:
         area: Share of the picture that is marked as the label, in [0, 1].
         shown: Vectors of the label, spread over it: any first few of them are, too.
         rest: Vectors of what is known not to be the label; there may be none.
+        sure: Whether that is known. Otherwise, beside points and strokes, they are of what nothing
+            is said of.
     """
 
     label: str
@@ -54,6 +56,7 @@ class Example:
     area: float
     shown: Vectors
     rest: Vectors
+    sure: bool = True
 
     @property
     def count(self) -> int:
@@ -69,10 +72,15 @@ class Examples:
     """Examples of many labels, in an order that does not depend on the order of their coming.
 
     The same marks in the same picture count once. All in all there are at most `limit` vectors.
+
+    Attributes:
+        limit: See there.
+        changes: How often something was added or removed.
     """
 
     def __init__(self, examples: Iterable[Example] = (), limit: int = LIMIT) -> None:
         self.limit = limit
+        self.changes = 0
         self._held: dict[tuple[str, str], Example] = {}
         for example in examples:
             self.add(example)
@@ -110,6 +118,7 @@ class Examples:
                 f"a memory holds {self.limit // 2} examples at most: remove some, or keep them "
                 "in several memories"
             )
+        self.changes += 1
         self._held[example.label, example.key] = example
         if each < CELLS:
             self._held = {place: held.thinned(each) for place, held in self._held.items()}
@@ -126,6 +135,7 @@ class Examples:
                 f"there is no example of {label!r} to remove: there are examples of "
                 f"{', '.join(map(repr, self.labels)) or 'nothing'}"
             )
+        self.changes += 1
         for place in places:
             del self._held[place]
         return len(places)

@@ -79,6 +79,7 @@ def save_examples(path: Path, examples: Examples, owner: Owner) -> None:
                 "area": one.area,
                 "shown": len(one.shown.embeddings),
                 "rest": len(one.rest.embeddings),
+                "sure": one.sure,
             }
             for one in held
         ],
@@ -108,7 +109,7 @@ def read_examples(path: Path) -> tuple[Examples, Owner]:
         )
         examples = Examples(
             (
-                Example(row["label"], row["source"], row["key"], row["area"], *vectors)
+                Example(row["label"], row["source"], row["key"], row["area"], *vectors, row["sure"])
                 for row, *vectors in zip(told["examples"], shown, rest, strict=True)
             ),
             told["limit"],

@@ -41,16 +41,14 @@ class RowMaker:
         area = sum(example.area for example in examples) / len(examples)
         for example in examples:
             self._add(example.shown, own, area**BALANCE / len(examples))
-            self._add(example.rest, ~own, REST * (1 - area) ** BALANCE / len(examples))
+            rest = REST * (1 - area) ** BALANCE / len(examples)
+            self._add(example.rest, ~own, rest, example.sure)
 
     def rows(self) -> Rows:
         """All of them."""
-        fields = zip(
-            *((r.vectors, r.offsets, r.allowed, r.weights) for r in self._parts), strict=True
-        )
-        return Rows(*(torch.cat(field) for field in fields))
+        return Rows(*map(torch.cat, zip(*self._parts, strict=True)))
 
-    def _add(self, vectors: Vectors, allowed: Tensor, weight: float) -> None:
+    def _add(self, vectors: Vectors, allowed: Tensor, weight: float, known: bool = True) -> None:
         count = len(vectors.embeddings)
         if count == 0:
             return
@@ -60,6 +58,7 @@ class RowMaker:
             self._text_logits(vectors.embeddings),
             allowed.expand(count, -1),
             torch.full((count,), weight / count),
+            torch.full((count,), known),
         ))  # fmt: skip
 
     def _text_logits(self, embeddings: Tensor) -> Tensor:
@@ -80,6 +79,6 @@ def level(rows: Rows, places: Sequence[int]) -> Tensor:
     shift = rows.offsets.new_zeros(rows.offsets.shape[1])
     words = [place for place in range(len(shift)) if place not in places]
     for place in places if words else ():
-        own = rows.offsets[rows.allowed[:, place] & (rows.allowed.sum(1) == 1)]
+        own = rows.offsets[rows.allowed[:, place] & (rows.allowed.sum(1) == 1) & rows.known]
         shift[place] = (own[:, words].amax(1) - own[:, place]).mean()
     return shift

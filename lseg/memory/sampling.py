@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from lseg.errors import ImageError
 from lseg.memory.examples import CELLS, Example, Vectors
-from lseg.memory.marks import LABEL, REST, Marks
+from lseg.memory.marks import LABEL, REST, UNKNOWN, Marks
 from lseg.models.lseg import Look
 from lseg.models.taught import at_size, unit_levels
 
@@ -48,7 +48,9 @@ class Cells:
         painted = marks.paint(*pixels.shape[:2])
         if not (painted == LABEL).any():
             raise ImageError(f"nothing in {source} is marked as {label!r}: mark where it shows")
-        shown, rest = (self._inside(painted == value) for value in (LABEL, REST))
+        sure = bool((painted == REST).any())
+        elsewhere = painted == (REST if sure else UNKNOWN)
+        shown, rest = self._inside(painted == LABEL), self._inside(elsewhere)
         if marks.rough:
             shown = self._refined(shown, rest)
         return Example(
@@ -58,6 +60,7 @@ class Cells:
             float((painted == LABEL).mean()),
             self._spread(shown),
             self._spread(rest),
+            sure,
         )
 
     def _inside(self, mask: np.ndarray) -> Tensor:

@@ -11,19 +11,22 @@ def penalised(rows, taught, weight, bias, ridge):
         scores[:, place] += rows.vectors @ row + shift
     chances = scores.softmax(1)
     share = rows.weights / rows.weights.sum()
-    likelihood = (share * (chances * rows.allowed).sum(1).log()).sum()
+    believed = (rows.offsets.softmax(1) * chances.log()).sum(1)
+    known = (chances * rows.allowed).sum(1).log()
+    likelihood = (share * torch.where(rows.known, known, believed)).sum()
     return likelihood - ridge / 2 * (weight.square().sum() + bias.square().sum())
 
 
 @pytest.fixture
 def rows():
-    """Three classes; of the rows of the last kind it is known only that they are not class 0."""
+    """Three classes; of the last rows nothing is known, of those before only what they are not."""
     vectors = torch.randn(60, 5, dtype=torch.float64)
     classes = torch.arange(60) % 3
     vectors[:, :3] += 2 * torch.nn.functional.one_hot(classes, 3)
     allowed = torch.nn.functional.one_hot(classes, 3).bool()
     allowed[40:] = torch.tensor([False, True, True])
-    return Rows(vectors, torch.randn(60, 3, dtype=torch.float64), allowed, torch.rand(60) + 0.5)
+    offsets = torch.randn(60, 3, dtype=torch.float64)
+    return Rows(vectors, offsets, allowed, torch.rand(60) + 0.5, torch.arange(60) < 50)
 
 
 @pytest.mark.parametrize("taught", [[0, 1, 2], [0, 2], [1]])
