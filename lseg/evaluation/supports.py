@@ -1,6 +1,9 @@
 """Few-shot questions: background and class, asked by text and by what support pictures show."""
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 from torch import Tensor
 
 from lseg.memory.examples import Example
@@ -11,10 +14,14 @@ from lseg.models.lseg import LSeg
 from lseg.models.trunk import pad_to_multiple
 from lseg.text.question import Question
 
+DEFAULT_WEIGHT = 0.3
+
 NAMES = ("background", "class")
 
 
-def support_question(model: LSeg, text: Tensor, pictures: Tensor, masks: Tensor) -> Question:
+def support_question(
+    model: LSeg, text: Tensor, pictures: Tensor, masks: Tensor, weight: float = DEFAULT_WEIGHT
+) -> Question:
     """What the pixels of an episode's query are asked.
 
     Args:
@@ -22,6 +29,8 @@ def support_question(model: LSeg, text: Tensor, pictures: Tensor, masks: Tensor)
         text: (2, C) unit vectors of the background label and the class.
         pictures: (S, 3, s, s) uint8.
         masks: (S, s, s): 1 is the class, 0 the background, other values are left out.
+        weight: Of the supports against text, whose logits count 1 - weight; above 0. With 1 the
+            supports are all that is asked.
     """
     pixels = model.normalize(pictures.to(model.device, non_blocking=True))
     padded, size = pad_to_multiple(pixels, model.trunk.multiple)
@@ -34,8 +43,12 @@ def support_question(model: LSeg, text: Tensor, pictures: Tensor, masks: Tensor)
             if (mask == place).any():
                 example = cells.example(name, f"support {number}", image, Mask(_marks(mask, place)))
                 shown.setdefault(place, []).append(example)
-    question = Question.of_vectors(text, NAMES)
-    return taught_by(question, shown, model.config.logit_scale)
+    share = 1 - weight
+    question = Question.of_vectors(text if share else torch.zeros_like(text), NAMES)
+    question = taught_by(question, shown, model.config.logit_scale * share)
+    if question.taught is None or not share:
+        return question
+    return replace(question, taught=question.taught.times(1 / share))
 
 
 def _marks(mask: np.ndarray, place: int) -> np.ndarray:

@@ -10,6 +10,9 @@ from lseg.memory.fitting import fit
 from lseg.memory.rows import RowMaker, level
 from lseg.text.question import Question, Taught
 
+RIDGE = 0.015
+"""See `lseg.memory.fitting.fit`; with one example a class."""
+
 
 def taught_by(
     question: Question,
@@ -47,8 +50,4 @@ def taught_by(
 def ridge_of(shown: Mapping[int, Sequence[Example]]) -> float:
     """The more examples a class has on average, the less its weights are held back."""
     mean = sum(map(len, shown.values())) / len(shown)
-    return RIDGE / mean**0.5
-
-
-RIDGE = 0.02
-"""See `lseg.memory.fitting.fit`; with one example a class."""
+    return RIDGE / mean

@@ -60,7 +60,7 @@ def test_every_step_makes_the_examples_more_probable(rows):
 
 
 def test_where_text_is_right_and_sure_nothing_is_learnt(rows):
-    sure = rows._replace(offsets=100.0 * rows.allowed)
+    sure = rows._replace(offsets=100 * rows.allowed.double())
     found = fit(sure, torch.arange(3), 0.01)
     assert found.weight.abs().max() < 1e-3
     assert found.bias.abs().max() < 1e-3
