@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from lseg.errors import LabelError
@@ -30,9 +29,6 @@ class Vectors(NamedTuple):
     def first(self, count: int) -> "Vectors":
         """Up to so many of them."""
         return Vectors(self.embeddings[:count], self.levels[:count])
-
-    def __add__(self, others: "Vectors") -> "Vectors":  # type: ignore[override]
-        return Vectors(*(torch.cat(pair) for pair in zip(self, others, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)

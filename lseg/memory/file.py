@@ -109,8 +109,8 @@ def read_examples(path: Path) -> tuple[Examples, Owner]:
         )
         examples = Examples(
             (
-                Example(row["label"], row["source"], row["key"], row["area"], *vectors, row["sure"])
-                for row, *vectors in zip(told["examples"], shown, rest, strict=True)
+                Example(row["label"], row["source"], row["key"], row["area"], own, far, row["sure"])
+                for row, own, far in zip(told["examples"], shown, rest, strict=True)
             ),
             told["limit"],
         )

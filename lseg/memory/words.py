@@ -13,7 +13,7 @@ from lseg.text.source import Answer, TextSource
 class ShownWords:
     """A text side that takes the vectors of some words from elsewhere; see `TextSource`."""
 
-    key = None
+    key: str | None = None
     templates = False
 
     def __init__(self, source: TextSource, shown: Mapping[str, Tensor]) -> None:

@@ -36,8 +36,8 @@ class TaughtMaps:
 
     def pictures(self, first: int, last: int) -> "TaughtMaps":
         """See `Maps`."""
-        parts = (maps.pictures(first, last) for maps in (self.source, self.scores))
-        return TaughtMaps(*parts, self.taught)
+        source, scores = self.source.pictures(first, last), self.scores.pictures(first, last)
+        return TaughtMaps(source, scores, self.taught)
 
 
 def unit_levels(levels: Sequence[Tensor]) -> list[Tensor]:
