@@ -36,7 +36,8 @@ def _marks(options: MemoryAddOptions) -> Marks:
     if options.box is not None:
         if len(options.box) != 4:
             raise ConfigError(f"--box has {len(options.box)} numbers: give LEFT TOP RIGHT BOTTOM")
-        return Box(*options.box)
+        left, top, right, bottom = options.box
+        return Box(left, top, right, bottom)
     return clicks(_points(options.points or ""))
 
 

@@ -155,8 +155,8 @@ class Memory:
         for index in progress(by_picture) if progress else by_picture:
             item = data[index]
             image = TF.to_pil_image(item["image"])
-            picture = Picture(image, item["image"])
-            cells = _cells(encode_picture(self._model, picture, self.size))
+            read = Picture(image, item["image"])
+            cells = _cells(encode_picture(self._model, read, self.size))
             for cls in by_picture[index]:
                 marks = _class_marks(item["mask"], cls, data.ignore_index)
                 self._add(cells, image, marks, data.labels[cls], data.stems[index])

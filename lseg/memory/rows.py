@@ -13,7 +13,10 @@ from lseg.models.pooled import pooled
 from lseg.text.question import Question
 
 REST = 0.3
-"""Weight of what is known not to be a label beside that of the label."""
+"""Weight of what is known not to be a label beside that of the label, if all have examples."""
+
+REST_ALONE = 3.0
+"""The same if some have none: then nothing else shows what they look like."""
 
 BALANCE = 0.25
 """Power of its area that a label weighs: 0 counts all labels alike, 1 all pixels."""
@@ -22,15 +25,16 @@ BALANCE = 0.25
 class RowMaker:
     """Collects the vectors of examples, with the logits that text gives them."""
 
-    def __init__(self, question: Question, scale: float, stored: bool) -> None:
+    def __init__(self, question: Question, scale: float, stored: bool, rest: float) -> None:
         """Takes what is asked.
 
         Args:
             question: Its classes are those with vectors.
             scale: Of text logits.
             stored: Fit unit embeddings alone, without the backbone's maps.
+            rest: See `REST`.
         """
-        self.question, self.scale, self.stored = question, scale, stored
+        self.question, self.scale, self.stored, self.rest = question, scale, stored, rest
         self.classes = len(question.pools)
         self._parts: list[Rows] = []
 
@@ -41,7 +45,7 @@ class RowMaker:
         area = sum(example.area for example in examples) / len(examples)
         for example in examples:
             self._add(example.shown, own, area**BALANCE / len(examples))
-            rest = REST * (1 - area) ** BALANCE / len(examples)
+            rest = self.rest * (1 - area) ** BALANCE / len(examples)
             self._add(example.rest, ~own, rest, example.sure)
 
     def rows(self) -> Rows:

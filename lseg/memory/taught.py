@@ -7,7 +7,7 @@ import torch
 
 from lseg.memory.examples import Example
 from lseg.memory.fitting import fit
-from lseg.memory.rows import RowMaker, level
+from lseg.memory.rows import REST, REST_ALONE, RowMaker, level
 from lseg.text.question import Question, Taught
 
 RIDGE = 0.015
@@ -34,7 +34,8 @@ def taught_by(
     if len(question.pools) < 2 or not shown:
         return question
     unsure = len(question.names) if question.unsure is None else question.unsure.index
-    maker = RowMaker(question, scale, stored)
+    rest = REST if len(shown) == len(question.pools) else REST_ALONE
+    maker = RowMaker(question, scale, stored, rest)
     for place, examples in shown.items():
         maker.add(examples, place - (place > unsure))
     rows = maker.rows()
