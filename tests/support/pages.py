@@ -89,7 +89,7 @@ def keys(page):
 
 def _program(text):
     if found := re.search(
-        r"(?:^|\s)lseg (data check|labels (?:encode|merge|list)|memory (?:build|add|remove|list)|[a-z]+)",
+        r"(?:^|\s)lseg (data check|(?:labels|memory) [a-z]+|[a-z]+)",
         text,
     ):
         return f"lseg {found[1]}"
