@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lseg.checkpoints.load import load_model
     from lseg.config import LSegConfig
+    from lseg.inference.memory import Memory
     from lseg.inference.segmenter import Segmenter
     from lseg.models.lseg import LSeg
 
 __version__ = "0.1.0"
-__all__ = ["LSeg", "LSegConfig", "Segmenter", "load_model"]
+__all__ = ["LSeg", "LSegConfig", "Memory", "Segmenter", "load_model"]
 
 _HOMES = {
     "LSeg": "lseg.models.lseg",
     "LSegConfig": "lseg.config",
+    "Memory": "lseg.inference.memory",
     "Segmenter": "lseg.inference.segmenter",
     "load_model": "lseg.checkpoints.load",
 }

@@ -5,6 +5,7 @@ from tqdm import tqdm
 from lseg.commands.comparison import compare_tables
 from lseg.commands.distributed import run_on_devices
 from lseg.commands.evaluated_data import evaluated_data, protocol_of, rest_class
+from lseg.commands.examples import examples_data
 from lseg.commands.figures_file import FiguresFile
 from lseg.commands.generalised import add_generalised
 from lseg.commands.model import asking_from
@@ -41,6 +42,8 @@ def _evaluate_model(options: EvaluateOptions) -> None:
     view_rule(options)  # a wrong value is reported before the model is loaded
     asking_from(options)
     rest_class(options, data)
+    if options.examples is not None:
+        examples_data(options)
     file = FiguresFile(options)
     table = run_on_devices(ModelJob(options, data), options.devices, options.device)
     if table is None:  # another process of several tells
@@ -74,5 +77,7 @@ def _check(options: EvaluateOptions) -> None:
         raise ConfigError("--claimed is about the label maps of --predictions: give both")
     if options.models is not None and options.suite is None:
         raise ConfigError("--models are those of a --suite; one model is given by --checkpoint")
+    if options.examples is not None and (given or options.memory is not None):
+        raise ConfigError("--examples draws its own, for one model on one --dataset: give it alone")
     if options.dataset is not None and given in (["compare"], ["suite"]):
         raise ConfigError(f"--dataset does not go with --{given[0]}, which names its own")

@@ -14,9 +14,9 @@ from lseg.data.fewshot.benchmark_labels import LabelChoice
 from lseg.errors import ConfigError
 from lseg.evaluation.fewshot import FewShotConfig, fold_scores, scores_to_json
 from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles, EpisodeRequest, open_folds
-from lseg.evaluation.prototypes import DEFAULT_WEIGHT
 from lseg.evaluation.published import PUBLISHED, PublishedRow
 from lseg.evaluation.report import percent, print_table, versions
+from lseg.evaluation.supports import DEFAULT_WEIGHT
 from lseg.files import write_json
 
 

@@ -7,7 +7,9 @@ from tqdm import tqdm
 
 from lseg.commands.distributed import Place
 from lseg.commands.evaluated_data import EvaluatedData, protocol_of, rest_class
+from lseg.commands.examples import examples_table
 from lseg.commands.generalised import add_generalised
+from lseg.commands.memory import memory_from
 from lseg.commands.model import asking_from, model_from
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.viewing import view_rule
@@ -35,7 +37,10 @@ def model_table(
     options: EvaluateOptions, data: EvaluatedData, model: LSeg, shard: Shard
 ) -> dict[str, Any] | None:
     """The table of a model on a data set, printed by the first process; None in the others."""
+    if options.examples is not None:
+        return examples_table(options, data, model, shard)
     rule = view_rule(options)
+    text, memory = asking_from(options), memory_from(options, model)
     progress = tqdm if shard.first else None
     areas = evaluate_pictures(
         model,
@@ -43,7 +48,7 @@ def model_table(
         rule,
         workers=options.workers,
         progress=progress,
-        asking=asking_from(options),
+        asking=text if memory is None else memory.asking(text),
         other=rest_class(options, data),
         shard=shard,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from lseg.commands.coco import NAME as INSTANCES
 from lseg.commands.coco import InstancesFile
@@ -14,6 +15,7 @@ from lseg.commands.rows import Row, check_results, check_sources, picture_rows
 from lseg.commands.run import end_run, run_rows
 from lseg.data.base.labels import parse_labels
 from lseg.errors import CheckpointError, LabelError
+from lseg.inference.memory import Memory
 from lseg.inference.prefetch import Picture
 from lseg.inference.segmenter import ClassSegmenter, Segmentation, Segmenter
 from lseg.inference.sharding import Shard, process_group
@@ -21,7 +23,7 @@ from lseg.inference.views import InferenceConfig
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
-from lseg.text.asking import Asking
+from lseg.text.asking import AS_TRAINED, Asking
 
 Writer = Callable[[Row, Segmentation], None]
 
@@ -44,7 +46,7 @@ def predict(options: PredictOptions) -> None:
     config = inference_config(options)
     asking = asking_from(options, labels)
     model = model_from(options, Network)
-    segment = predictor(model, labels, config, asking)
+    segment = predictor(model, labels, config, asking, options.memory)
     shard = Shard.of_process()
     read = picture_reader(options, model.device)
     with ExitStack() as stack:
@@ -84,7 +86,11 @@ def predict(options: PredictOptions) -> None:
 
 
 def predictor(
-    model: Network, labels: list[str] | None, config: InferenceConfig, asking: Asking
+    model: Network,
+    labels: list[str] | None,
+    config: InferenceConfig,
+    asking: Asking = AS_TRAINED,
+    examples: Path | None = None,
 ) -> Callable[[Picture], Segmentation]:
     """What turns a picture into its segmentation: by `labels`, or by the model's fixed classes.
 
@@ -94,6 +100,8 @@ def predictor(
     """
     plain = config.scales == (1.0,) and not config.flip and config.window is None
     if isinstance(model, DPTSegmentation):
+        if examples is not None:
+            raise CheckpointError("--memory needs an LSeg checkpoint: this one has fixed classes")
         if labels is not None:
             raise LabelError(
                 f"this model has {len(model.labels)} fixed classes: leave --labels out, or take an "
@@ -106,7 +114,8 @@ def predictor(
         raise CheckpointError(f"a {type(model).__name__} segments nothing: use `lseg depth`")
     if labels is None:
         raise LabelError('no labels: give some, such as --labels "sky,road,other"')
-    segmenter = Segmenter(model, config.size, asking)
+    memory = None if examples is None else Memory.load(examples, model)
+    segmenter = Segmenter(model, config.size, asking, memory)
     # A wrong label is reported before the first picture is read.
     question = segmenter.question(labels)
     if model.config.description:

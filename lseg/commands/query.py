@@ -23,8 +23,10 @@ from lseg.embedding.files import FORMATS
 from lseg.embedding.presets import PRESETS
 from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import Sidecar, label_encoder
-from lseg.errors import DataError
+from lseg.errors import CheckpointError, DataError
 from lseg.inference.sharding import Shard, process_group
+from lseg.memory.asking import TaughtAsking
+from lseg.memory.file import read_examples
 from lseg.paths import user_path
 from lseg.text.question import Question
 from lseg.text.templates import with_templates
@@ -56,12 +58,18 @@ def query(options: QueryOptions) -> None:
     record = OptionsRecord.in_folder(out, "query", options)
     replacement = None if options.text_table is None else text_from(options.text_table)
 
+    held = None if options.memory is None else read_examples(user_path(options.memory))
+
     @cache
-    def asked(text: TextConfig, tower: str | None, width: int) -> Question:
+    def asked(text: TextConfig, tower: str | None, width: int, scale: float) -> Question:
         encoder = label_encoder(text, tower, width)
         if options.templates is not None:
             encoder = with_templates(encoder, options.templates)
-        question = asking.question(encoder, labels)
+        if held is None:
+            question = asking.question(encoder, labels)
+        else:
+            shown = TaughtAsking(asking, held[0], scale, stored=True)
+            question = shown.question(encoder, labels)
         question.warn_of_notes()
         return question
 
@@ -75,10 +83,13 @@ def query(options: QueryOptions) -> None:
 
     def work(row: Row, stored: Stored) -> None:
         sidecar = stored.sidecar
+        if held is not None:
+            refuse_other_weights(row.path, sidecar, held[1].fingerprint, options.memory)
+        width, scale = sidecar.embed_dim, sidecar.logit_scale
         if replacement is None:
-            question = asked(sidecar.text, sidecar.tower, sidecar.embed_dim)
+            question = asked(sidecar.text, sidecar.tower, width, scale)
         else:
-            question = asked(replacement, None, sidecar.embed_dim)
+            question = asked(replacement, None, width, scale)
         result = segment_stored(row.path, sidecar, question, labels, stored.picture)
         record.write()
         result.save(out / f"{row.name}.png")
@@ -89,6 +100,21 @@ def query(options: QueryOptions) -> None:
     if shard.first and failed < len(rows):
         print(f"{len(rows) - failed} label map(s) with overlay and JSON in {out}")
     end_run(failed, rows)
+
+
+def refuse_other_weights(
+    path: Path, sidecar: Sidecar, fingerprint: str, memory: Path | None
+) -> None:
+    """Makes sure that embeddings and examples are of one model.
+
+    Raises:
+        CheckpointError: If they are not.
+    """
+    if sidecar.weights != fingerprint:
+        raise CheckpointError(
+            f"{path} and the memory {memory} were made with different models: make one of them "
+            "again"
+        )
 
 
 def embedding_rows(options: QueryOptions) -> dict[Row, Path]:

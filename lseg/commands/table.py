@@ -21,6 +21,12 @@ from lseg.commands.options.labels import (
     LabelsListOptions,
     LabelsMergeOptions,
 )
+from lseg.commands.options.memory import (
+    MemoryAddOptions,
+    MemoryBuildOptions,
+    MemoryListOptions,
+    MemoryRemoveOptions,
+)
 from lseg.commands.options.predict import PredictOptions
 from lseg.commands.options.query import QueryOptions
 
@@ -57,6 +63,10 @@ COMMANDS = (
     Command("demo", DemoOptions),
     Command("evaluate", EvaluateOptions),
     Command("fewshot", FewShotOptions),
+    Command("memory build", MemoryBuildOptions),
+    Command("memory add", MemoryAddOptions),
+    Command("memory remove", MemoryRemoveOptions),
+    Command("memory list", MemoryListOptions),
     Command("data check", DataCheckOptions),
     Command("labels encode", LabelsEncodeOptions),
     Command("labels merge", LabelsMergeOptions),

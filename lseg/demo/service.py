@@ -30,6 +30,7 @@ class Picture:
         """Bytes of memory that keeping it takes."""
         embeddings = self.full.embeddings
         tensors: list[Tensor] = [embeddings.features, embeddings.norms, *embeddings.projection]
+        tensors += self.full.look.levels
         images = {id(encoded.image): encoded.image for encoded in (self.full, self.shown)}
         pixels = sum(image.width * image.height for image in images.values())
         return 3 * pixels + sum(tensor.nbytes for tensor in tensors)

@@ -19,6 +19,7 @@ from lseg.models.embeddings import AffineMap
 from lseg.models.maps import CroppedMaps, Maps, ResizedMaps, UndividedMaps
 from lseg.models.pooled import answered, pooled
 from lseg.models.regularization import halo
+from lseg.models.taught import TaughtMaps
 from lseg.text.question import Question, as_question
 
 CHUNK_BYTES = 2**26
@@ -106,12 +107,18 @@ def segment_stored(
     channels = sidecar.embed_dim if pca is None else len(pca.components)
     if array.shape[0] != channels:
         raise DataError(f"{path} has {array.shape[0]} channels, its JSON says {channels}")
-    scaled = sidecar.logit_scale * vectors.cpu()
-    kernels = AffineMap(scaled, torch.zeros(len(scaled))) if pca is None else pca.kernels(scaled)
     padding = sidecar.padding
     grid = array.shape[1:] if padding is None else padding.output  # before padding was cut off
-    logits: Maps = StoredLogits(array, kernels, pca, sidecar.normalized, sidecar.block, grid)
-    logits = pooled(logits, question)
+
+    def logits_of(scaled: Tensor, block: nn.Module) -> Maps:
+        plain = AffineMap(scaled, torch.zeros(len(scaled)))
+        kernels = plain if pca is None else pca.kernels(scaled)
+        return StoredLogits(array, kernels, pca, sidecar.normalized, block, grid)
+
+    logits = pooled(logits_of(sidecar.logit_scale * vectors.cpu(), sidecar.block), question)
+    if question.taught is not None:
+        scores = logits_of(question.taught.embedding.cpu(), nn.Identity())
+        logits = TaughtMaps(logits, scores, question.taught)
     if padding is not None:
         logits = CroppedMaps(ResizedMaps(logits, padding.input), sidecar.network_input)
     size = sidecar.image[::-1]

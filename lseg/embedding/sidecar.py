@@ -1,13 +1,12 @@
 """What is written beside a file of embeddings: how it was made, enough to ask it for labels."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lseg.config import TextConfig
 from lseg.errors import DataError
@@ -16,6 +15,7 @@ from lseg.inference.embeddings import EmbeddedPicture
 from lseg.models.lseg import LSeg
 from lseg.models.regularization import SpatialBlock
 from lseg.paths import exists, resolve_data_path
+from lseg.store.tensors import fingerprint
 from lseg.text.encoder import LabelEncoder
 from lseg.text.location import located, path_from, relative
 
@@ -94,17 +94,6 @@ def made_with(sidecar: Path, settings: dict[str, Any]) -> bool:
     )
 
 
-def fingerprint(module: nn.Module) -> str:
-    """A hash of the weights, so that another model in the same place is noticed."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, value in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        if type(value) is Tensor:  # and no quantised one, which has no plain bytes
-            plain = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(plain.view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True)
 class Sidecar:
     """What `query` needs of a sidecar.
@@ -123,6 +112,7 @@ class Sidecar:
         padding: Of the network, where the embeddings are one pass of it.
         pca: Where the basis lies, as seen from the sidecar's folder.
         upright: Whether the picture was turned as its EXIF orientation says.
+        weights: Hash of the model's weights; empty in sidecars that do not tell it.
     """
 
     text: TextConfig
@@ -138,6 +128,7 @@ class Sidecar:
     padding: PaddedSizes | None
     pca: str | None
     upright: bool
+    weights: str = ""
 
     @classmethod
     def read(cls, path: Path) -> "Sidecar":
@@ -164,6 +155,7 @@ class Sidecar:
                 padding and PaddedSizes(_size(padding["input"]), _size(padding["output"])),
                 None if values["pca"] is None else str(values["pca"]["file"]),
                 values.get("orientation") != "stored",
+                str(values.get("weights", "")),
             )
         except FileNotFoundError:
             raise DataError(

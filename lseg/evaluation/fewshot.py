@@ -10,10 +10,11 @@ from torch.utils.data import DataLoader
 
 from lseg.data.fewshot.episode_data import EpisodeData, EpisodeTensors
 from lseg.evaluation.areas import FewShotScores, episode_areas, scores_from_areas
-from lseg.evaluation.prototypes import DEFAULT_CLUSTERS, DEFAULT_WEIGHT, label_vectors
+from lseg.evaluation.supports import DEFAULT_WEIGHT, support_question
 from lseg.inference.sharding import Shard
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
+from lseg.models.taught import picture_logits
 from lseg.text.distinct import refuse_equal
 
 
@@ -23,15 +24,13 @@ class FewShotConfig:
 
     Attributes:
         background: The label of all that is not the class.
-        visual_weight: Share of the visual prototype where there are supports, in [0, 1].
-        clusters: Background prototypes where there are supports.
+        visual_weight: Of supports against text, in [0, 1]; see `support_question`.
         batch_size: Episodes at a time.
         workers: Processes that read pictures while the network computes.
     """
 
     background: str = "others"
     visual_weight: float = DEFAULT_WEIGHT
-    clusters: int = DEFAULT_CLUSTERS
     batch_size: int = 4
     workers: int = 0
 
@@ -132,18 +131,13 @@ def answer_queries(
     supports = batch["supports"]
     if supports.shape[1] == 0 or config.visual_weight == 0:
         return label_map(model.logits(pixels, text))
+    asked = zip(pixels, supports, batch["support_masks"], text, strict=True)
     found = []
-    for pictures, masks, pair in zip(supports, batch["support_masks"], text, strict=True):
-        seen = model.normalize(pictures.to(model.device, non_blocking=True))
-        embeddings = model.encode_image(seen)
-        found.append(
-            label_vectors(
-                pair, embeddings, masks.to(model.device), config.visual_weight, config.clusters
-            )
-        )
-    vectors = torch.stack([one.vectors for one in found])
-    best = label_map(model.logits(pixels, vectors))
-    return found[0].labels[best]
+    for query, pictures, masks, pair in asked:
+        question = support_question(model, pair, pictures, masks, config.visual_weight)
+        (maps,) = picture_logits(model, query[None], [question])
+        found.append(label_map(maps))
+    return torch.cat(found)
 
 
 def fold_scores(fold: FoldData, areas: Tensor) -> FewShotScores:

@@ -14,9 +14,10 @@ from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.evaluation.picture_areas import AreaCounter, PictureAreas, distinct_names
 from lseg.inference.sharding import Shard, gathered
 from lseg.inference.views import ViewRule
+from lseg.memory.asking import AnyAsking
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
-from lseg.text.asking import AS_TRAINED, Asking
+from lseg.text.asking import AS_TRAINED
 
 ONE_PROCESS = Shard()
 
@@ -28,7 +29,7 @@ def evaluate(
     labels: Sequence[str] | None = None,
     workers: int = 0,
     progress: Any = None,
-    asking: Asking = AS_TRAINED,
+    asking: AnyAsking = AS_TRAINED,
     other: int | None = None,
 ) -> Scores:
     """Scores of `model` on every picture of `data`, at the pictures' own sizes.
@@ -62,7 +63,7 @@ def evaluate_pictures(
     labels: Sequence[str] | None = None,
     workers: int = 0,
     progress: Any = None,
-    asking: Asking = AS_TRAINED,
+    asking: AnyAsking = AS_TRAINED,
     other: int | None = None,
     shard: Shard = ONE_PROCESS,
 ) -> PictureAreas:
@@ -101,7 +102,7 @@ def _answers(
     data: SegmentationData,
     config: ViewRule,
     labels: list[str],
-    asking: Asking,
+    asking: AnyAsking,
     other: int | None,
     workers: int,
     progress: Any,

@@ -2,51 +2,32 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lseg.data.base.labels import parse_labels
 from lseg.errors import ImageError, LabelError
 from lseg.inference.embed_config import EmbedConfig, FixedGrid, Grid, NetworkGrid
 from lseg.inference.embeddings import EmbeddedPicture, embed_picture
+from lseg.inference.encoding import EncodedPicture, ImageSource, as_picture, encode_picture
+from lseg.inference.memory import Memory
 from lseg.inference.pca import PCA
-from lseg.inference.prefetch import Picture, read_picture
 from lseg.inference.segmentation import Segmentation
 from lseg.inference.views import InferenceConfig, image_maps, resize_short_side
+from lseg.memory.marks import Marks, Point, clicks
 from lseg.models.dpt import DPTSegmentation
-from lseg.models.embeddings import PixelEmbeddings
 from lseg.models.lseg import LSeg
 from lseg.models.maps import DenseMaps, ResizedMaps
-from lseg.models.pooled import answered, pooled_logits
-from lseg.models.similarity import PixelLogits
-from lseg.models.trunk import pad_to_multiple
+from lseg.models.pooled import answered
+from lseg.models.taught import question_logits
 from lseg.text.asking import AS_TRAINED, Asking
 from lseg.text.question import Question
 
-ImageSource = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
 Labels = Sequence[str] | str | Tensor | Question
-
-
-@dataclass(frozen=True)
-class EncodedPicture:
-    """What `Segmenter` keeps of a picture.
-
-    Attributes:
-        image: The picture, RGB.
-        embeddings: Pixel embeddings on the padded patch grid, of a batch of 1.
-        padded: Height and width of the padded network input.
-        size: Height and width of the network input without padding.
-    """
-
-    image: Image.Image
-    embeddings: PixelEmbeddings
-    padded: tuple[int, int]
-    size: tuple[int, int]
 
 
 class Segmenter:
@@ -55,19 +36,28 @@ class Segmenter:
     The picture's shorter side is brought to `size`; answers come at the picture's own size.
     """
 
-    def __init__(self, model: LSeg, size: int | None = None, asking: Asking = AS_TRAINED) -> None:
+    def __init__(
+        self,
+        model: LSeg,
+        size: int | None = None,
+        asking: Asking = AS_TRAINED,
+        memory: Memory | None = None,
+    ) -> None:
         """A segmenter without a picture.
 
         Args:
             model: Set to eval mode.
             size: In place of the model's own (`config.preprocessing.size`); 0 never resizes.
             asking: How label texts are asked for: synonyms, and `other`.
+            memory: Examples, of this model; none by default.
         """
         self.model = model.eval()
         self.size = model.config.preprocessing.size if size is None else size
         InferenceConfig(self.size)  # refuses a negative one
         self.asking = asking
+        self.memory = Memory(self.model, self.size) if memory is None else memory
         self._encoded: EncodedPicture | None = None
+        self._last: tuple[tuple[object, ...], Question] | None = None
 
     @classmethod
     def from_pretrained(
@@ -88,20 +78,38 @@ class Segmenter:
         """
         self._encoded = self.encode(image)
 
-    @torch.inference_mode()
     def encode(self, image: ImageSource) -> EncodedPicture:
         """Encodes a picture without keeping it; for callers with a cache of their own.
 
         Raises:
             ImageError: If it cannot be read.
         """
-        picture = as_picture(image)
-        pixels = picture.pixels.to(self.model.device, non_blocking=True)
-        pixels = self.model.normalize(resize_short_side(pixels, self.size)[None])
-        padded, size = pad_to_multiple(pixels, self.model.trunk.multiple)
-        embeddings = self.model.embed(padded)
-        _ = embeddings.norms  # computed now and kept, so that labels need not wait for it
-        return EncodedPicture(picture.image, embeddings, (padded.shape[-2], padded.shape[-1]), size)
+        return encode_picture(self.model, image, self.size)
+
+    def teach(self, label: str, marks: Marks | np.ndarray | Sequence[Point]) -> None:
+        """The current picture shows a label: from now on it is asked by its examples, too.
+
+        Args:
+            label: Any name; it need be none that the text side knows.
+            marks: Where it is: a mask (H, W), a `Box`, `Strokes`, or (column, row) points.
+
+        Raises:
+            ImageError: If no picture was set, or the marks do not lie in it.
+            LabelError: If the label is empty, or there is no room left.
+        """
+        if self._encoded is None:
+            raise ImageError("no picture yet: call set_image first")
+        if isinstance(marks, Sequence):
+            marks = clicks(marks)
+        self.memory.add_encoded(self._encoded, marks, label)
+
+    def forget(self, label: str) -> None:
+        """Drops the examples of a label.
+
+        Raises:
+            LabelError: If there are none.
+        """
+        self.memory.remove(label)
 
     def segment(self, labels: Labels, names: Sequence[str] | None = None) -> Segmentation:
         """The current picture by these labels; costs one product with the cached embedding.
@@ -128,8 +136,8 @@ class Segmenter:
     ) -> Segmentation:
         """As `segment`, for a picture from `encode`."""
         question = self.question(labels, names)
-        half = self.model.compare(encoded.embeddings, question.vectors)
-        maps = pooled_logits(PixelLogits(half, encoded.padded, encoded.size), question)
+        seen = (encoded.look, encoded.padded, encoded.size)
+        maps = question_logits(self.model, *seen, question)
         full = ResizedMaps(maps, (encoded.image.height, encoded.image.width))
         return Segmentation(
             list(question.names), encoded.image, answered(full, question), question.notes
@@ -162,7 +170,7 @@ class Segmenter:
         if isinstance(labels, Question):
             return labels.to(self.model.device)
         if not isinstance(labels, Tensor):
-            found = self.asking.question(self.model.text, parse_labels(labels), self.model.device)
+            found = self._asked(tuple(parse_labels(labels)))
             found.warn_of_notes()
             return found
         if labels.ndim != 2:
@@ -171,6 +179,18 @@ class Segmenter:
         if len(set(names)) != len(labels):
             raise LabelError(f"{len(set(names))} different names for {len(labels)} vectors")
         return Question.of_vectors(self.model.label_vectors(labels), names)
+
+    def _asked(self, labels: tuple[str, ...]) -> Question:
+        """A question of texts; the last one is kept where examples were fitted for it."""
+        examples = self.memory.examples
+        key = (labels, self.asking, self.model.text, examples, examples.changes)
+        if self._last is None or self._last[0] != key:
+            asking = self.memory.asking(self.asking)
+            found = asking.question(self.model.text, labels, self.model.device)
+            if found.taught is None:
+                return found
+            self._last = key, found
+        return self._last[1]
 
     def embed(
         self,
@@ -223,15 +243,6 @@ class Segmenter:
         if config.size is None and config.long_side is None:
             config = replace(config, size=self.size)
         return embed_picture(self.model, as_picture(image).pixels, config, pca)
-
-
-def as_picture(image: ImageSource) -> Picture:
-    """What was read already, or is read now.
-
-    Raises:
-        ImageError: If it cannot be read.
-    """
-    return image if isinstance(image, Picture) else read_picture(image)
 
 
 class ClassSegmenter:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from lseg.inference.windows import WindowRows, Windows, window_starts
 from lseg.models.lseg import LSeg
 from lseg.models.maps import AverageMaps, CroppedMaps, Maps, MirroredMaps, Tile
-from lseg.models.pooled import pooled_logits
+from lseg.models.taught import picture_logits
 from lseg.text.question import Question, as_question
 
 WINDOW_BATCH = 4
@@ -98,7 +98,7 @@ def _logits(model: LSeg, parts: Sequence[Tensor], question: Question, batch: int
     found: list[Maps] = []
     for first in range(0, len(parts), batch):
         some = torch.stack(list(parts[first : first + batch]))
-        logits = pooled_logits(model.logits(model.normalize(some), question.vectors), question)
+        (logits,) = picture_logits(model, model.normalize(some), [question])
         found += [logits.pictures(index, index + 1) for index in range(len(some))]
     return found
 

@@ -13,7 +13,8 @@ from lseg.errors import ConfigError
 from lseg.inference.sliding import WINDOW_BATCH, WindowGrid, sliding_maps
 from lseg.models.lseg import LSeg
 from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, all_logits
-from lseg.models.pooled import answered, pooled_logits
+from lseg.models.pooled import answered
+from lseg.models.taught import picture_logits
 from lseg.text.question import Question, as_question
 
 
@@ -111,29 +112,48 @@ def image_maps(
     Returns:
         (1, N, H, W) float32 on the model's device.
     """
-    question = as_question(text)
+    (maps,) = maps_of_questions(model, image, [as_question(text)], config)
+    return maps
+
+
+@torch.inference_mode()
+def maps_of_questions(
+    model: LSeg, image: Tensor, questions: Sequence[Question], config: InferenceConfig
+) -> list[Maps]:
+    """As `image_maps`, for several questions about a picture, which the network sees once.
+
+    (With windows it sees it once a question.)
+    """
     size = model.config.preprocessing.size if config.size is None else config.size
     short = size or min(image.shape[-2:])
     height, width = image.shape[-2:]
     image = image.to(model.device, non_blocking=True)
-    found: list[Maps] = []
+    found: list[list[Maps]] = [[] for _ in questions]
     for shown in _scaled(image, short, config.scales):
-        maps = _view_maps(model, shown, question, config)
+        every = _view_maps(model, shown, questions, config)
         if config.flip:  # averaged before they are resized, which is linear and costs more
-            mirrored = MirroredMaps(_view_maps(model, shown.flip(-1), question, config))
-            maps = AverageMaps([maps, mirrored])
-        found.append(ResizedMaps(maps, (height, width)))
-    return answered(found[0] if len(found) == 1 else AverageMaps(found), question)
+            mirrored = _view_maps(model, shown.flip(-1), questions, config)
+            pairs = zip(every, map(MirroredMaps, mirrored), strict=True)
+            every = [AverageMaps(pair) for pair in pairs]
+        for own, maps in zip(found, every, strict=True):
+            own.append(ResizedMaps(maps, (height, width)))
+    return [
+        answered(own[0] if len(own) == 1 else AverageMaps(own), question)
+        for own, question in zip(found, questions, strict=True)
+    ]
 
 
-def _view_maps(model: LSeg, shown: Tensor, question: Question, config: InferenceConfig) -> Maps:
+def _view_maps(
+    model: LSeg, shown: Tensor, questions: Sequence[Question], config: InferenceConfig
+) -> list[Maps]:
     """Logits of what is shown to the network, at its own size."""
     if config.window is None:
-        logits = model.logits(model.normalize(shown[None]), question.vectors)
-        return pooled_logits(logits, question)
+        return picture_logits(model, model.normalize(shown[None]), questions)
     height, width = shown.shape[-2:]
     grid = WindowGrid.inside(height, width, config.window, config.stride)
-    return sliding_maps(model, shown, question, grid, batch=config.batch)
+    return [
+        sliding_maps(model, shown, question, grid, batch=config.batch) for question in questions
+    ]
 
 
 def image_logits(

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,6 +27,25 @@ from lseg.text.encoder import LabelEncoder
 from lseg.text.location import relative
 
 Labels = Sequence[str] | Tensor
+
+
+class Look(NamedTuple):
+    """What the network sees in a batch of pictures.
+
+    Attributes:
+        embeddings: Of the pixels.
+        levels: The backbone's maps (B, D, h, w), the finest first, before the decoder.
+    """
+
+    embeddings: PixelEmbeddings
+    levels: tuple[Tensor, ...]
+
+    def picture(self, number: int) -> "Look":
+        """Of one of them, as a batch of 1."""
+        one = slice(number, number + 1)
+        features, projection = self.embeddings.features[one], self.embeddings.projection
+        levels = tuple(level[one] for level in self.levels)
+        return Look(PixelEmbeddings(features, projection), levels)
 
 
 class LSeg(Network):
@@ -142,10 +161,14 @@ class LSeg(Network):
 
         The decoder's last projection is merged with the one to C channels, and neither is run.
         """
-        features = self.trunk.refine(padded)
-        return PixelEmbeddings(
-            at_least_float32(features), merge_projections(self.trunk.project, self.project)
-        )
+        return self.look(padded).embeddings
+
+    def look(self, padded: Tensor) -> "Look":
+        """As `embed`, with the backbone's maps."""
+        levels, features = self.trunk.look(padded)
+        projection = merge_projections(self.trunk.project, self.project)
+        embeddings = PixelEmbeddings(at_least_float32(features), projection)
+        return Look(embeddings, tuple(level.map for level in levels))
 
     def compare(self, embeddings: PixelEmbeddings, labels: Labels) -> Comparison:
         """Pixel embeddings against labels: logits (B, N, H/2, W/2), computed when asked for."""

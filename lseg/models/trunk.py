@@ -53,7 +53,11 @@ class Trunk(nn.Module):
         return pointwise(self.project, self.refine(pixels))
 
     def refine(self, pixels: Tensor) -> Tensor:
-        """As `forward`, without the last projection.
+        """As `forward`, without the last projection."""
+        return self.look(pixels).features
+
+    def look(self, pixels: Tensor) -> "Seen":
+        """As `refine`, with what the backbone gives on the way.
 
         Products are computed in `autocast`, if that is set; with `exact_backbone` the backbone's
         stay in float32.
@@ -62,7 +66,7 @@ class Trunk(nn.Module):
             levels = self.backbone(pixels)
         with self._products_in(self.autocast, pixels):
             features = self.decode(levels)
-        return features if self.autocast is None else features.float()
+        return Seen(levels, features if self.autocast is None else features.float())
 
     def _products_in(self, dtype: torch.dtype | None, pixels: Tensor) -> AbstractContextManager:
         return nullcontext() if dtype is None else torch.autocast(pixels.device.type, dtype)
@@ -75,6 +79,13 @@ class Trunk(nn.Module):
             step.narrowed(level, conv)
             for step, level, conv in zip(steps, levels, convs, strict=True)
         ])  # fmt: skip
+
+
+class Seen(NamedTuple):
+    """What the trunk makes of pixels: the backbone's levels, and features as `Trunk.refine`."""
+
+    levels: Sequence[Level]
+    features: Tensor
 
 
 class Padded(NamedTuple):

@@ -1,5 +1,6 @@
 """Named tensors: read safely from files, and brought into a module strictly."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -88,3 +89,14 @@ def ready_to_store(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     """The tensor as it is written: on the CPU, contiguous, its floats of type `dtype` if given."""
     changed = tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
     return changed.detach().cpu().contiguous()
+
+
+def fingerprint(module: nn.Module) -> str:
+    """A hash of the weights, so that another model in the same place is noticed."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        if type(value) is Tensor:  # and no quantised one, which has no plain bytes
+            plain = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(plain.view(torch.uint8).numpy().data)
+    return digest.hexdigest()

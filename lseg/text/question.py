@@ -49,6 +49,33 @@ class Unsure:
 
 
 @dataclass(frozen=True)
+class Taught:
+    """What examples add to the logits of T classes: linear scores of what a pixel looks like.
+
+    Attributes:
+        classes: (T,) int64, their places among the classes that have vectors.
+        embedding: (T, C), of the unit embedding; (T, 0) if it does not count.
+        levels: (T, D), of the backbone's maps side by side, each of norm 1; (T, 0) likewise.
+        bias: (T,).
+    """
+
+    classes: Tensor
+    embedding: Tensor
+    levels: Tensor
+    bias: Tensor
+
+    def times(self, factor: float) -> "Taught":
+        """The same with its scores multiplied."""
+        parts = (factor * part for part in (self.embedding, self.levels, self.bias))
+        return Taught(self.classes, *parts)
+
+    def to(self, device: torch.device) -> "Taught":
+        """The same there."""
+        parts = (self.classes, self.embedding, self.levels, self.bias)
+        return Taught(*(part.to(device) for part in parts))
+
+
+@dataclass(frozen=True)
 class Question:
     """What pixels are asked; `lseg.models.pooled` answers it.
 
@@ -58,6 +85,7 @@ class Question:
         pools: How each class that has vectors is asked.
         unsure: The class that pixels are of which nothing else fits, if there is one.
         notes: What is to be said of how labels were answered; see `LabelEncoder.notes`.
+        taught: What examples say, if there are any of a class.
     """
 
     names: tuple[str, ...]
@@ -65,6 +93,7 @@ class Question:
     pools: tuple[Pool, ...]
     unsure: Unsure | None = None
     notes: tuple[str, ...] = ()
+    taught: Taught | None = None
 
     @classmethod
     def of_vectors(cls, vectors: Tensor, names: Sequence[str] | None = None) -> Self:
@@ -79,7 +108,8 @@ class Question:
 
     def to(self, device: torch.device) -> "Question":
         """The same with its vectors there."""
-        return replace(self, vectors=self.vectors.to(device))
+        taught = None if self.taught is None else self.taught.to(device)
+        return replace(self, vectors=self.vectors.to(device), taught=taught)
 
     def warn_of_notes(self) -> None:
         """Says `notes` as warnings, of which the command line makes lines on standard error."""

@@ -12,7 +12,6 @@ from lseg.embedding.sidecar import (
     describe_config,
     describe_model,
     describe_picture,
-    fingerprint,
     label_encoder,
     made_with,
 )
@@ -21,6 +20,7 @@ from lseg.files import write_json
 from lseg.inference.embed_config import EmbedConfig
 from lseg.inference.pca import Moments
 from lseg.inference.segmenter import Segmenter
+from lseg.store.tensors import fingerprint
 
 NAMES = ["sky", "road", "tree", "other"]
 

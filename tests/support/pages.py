@@ -88,7 +88,10 @@ def keys(page):
 
 
 def _program(text):
-    if found := re.search(r"(?:^|\s)lseg (data check|labels (?:encode|merge|list)|[a-z]+)", text):
+    if found := re.search(
+        r"(?:^|\s)lseg (data check|(?:labels|memory) [a-z]+|[a-z]+)",
+        text,
+    ):
         return f"lseg {found[1]}"
     found = re.search(r"(?:^|(?:bash|python) )((?:scripts|\.ci)/\S+)", text)
     return found[1] if found else ""

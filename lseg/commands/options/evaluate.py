@@ -10,6 +10,7 @@ from lseg.commands.options.shared import (
     AskingOptions,
     Benchmark,
     DataOptions,
+    MemoryOptions,
     ModelOptions,
     ViewOptions,
 )
@@ -18,7 +19,7 @@ from lseg.data.sets.registry import SetName
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions):
+class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, MemoryOptions):
     """mIoU and other figures of a model, or of label maps, on data sets.
 
     Attributes:
@@ -38,6 +39,11 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions):
         compare: Two tables that --out wrote, to be set against one another.
         suite: YAML list of data sets, each with options of this command.
         models: Models of a suite, in place of --checkpoint.
+        examples: Folder to draw examples of the classes from, of the same kind as the data set.
+        examples_split: Of the examples.
+        shots: Examples a class: pictures in which it occurs.
+        seeds: So many draws, whose figures are averaged.
+        half: Examples for half of the classes alone.
         out: Where to write the figures.
     """
 
@@ -54,6 +60,11 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions):
     compare: Annotated[Sequence[str] | None, Spelling("FILE.json")] = None
     suite: Annotated[Path | None, Spelling("FILE.yaml")] = None
     models: Annotated[Sequence[str] | None, Spelling("MODEL")] = None
+    examples: Annotated[str | None, Spelling("FOLDER")] = None
+    examples_split: str = "train"
+    shots: Positive = 5
+    seeds: Positive = 5
+    half: bool = False
     out: Annotated[Path | None, Spelling("FILE.json")] = None
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from lseg.commands.options.shared import (
     AskingOptions,
+    MemoryOptions,
     ModelOptions,
     PictureOptions,
     RunOptions,
@@ -13,7 +14,9 @@ from lseg.commands.options.shared import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(PictureOptions, RunOptions, ModelOptions, ViewOptions, AskingOptions):
+class PredictOptions(
+    PictureOptions, RunOptions, ModelOptions, ViewOptions, AskingOptions, MemoryOptions
+):
     """Label maps and overlays of pictures.
 
     Attributes:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 from lseg.commands.options.base import Spelling
-from lseg.commands.options.shared import AskingOptions, RunOptions
+from lseg.commands.options.shared import AskingOptions, MemoryOptions, RunOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryOptions(RunOptions, AskingOptions):
+class QueryOptions(RunOptions, AskingOptions, MemoryOptions):
     """Label maps from files of embeddings.
 
     Attributes:

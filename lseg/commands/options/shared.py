@@ -97,6 +97,17 @@ class AskingOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemoryOptions(Options):
+    """What has been shown by example.
+
+    Attributes:
+        memory: Examples of labels, from `lseg memory build`.
+    """
+
+    memory: Annotated[Path | None, Spelling("FILE.safetensors")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SizeOptions(Options):
     """How large the network sees a picture.
 

@@ -1,0 +1,126 @@
+"""`lseg evaluate --examples`: figures with examples that are drawn from other pictures."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from tqdm import tqdm
+
+from lseg.commands.evaluated_data import EvaluatedData, evaluated_data, rest_class
+from lseg.commands.model import asking_from
+from lseg.commands.options.evaluate import EvaluateOptions
+from lseg.commands.viewing import view_rule
+from lseg.data.base.dataset import FolderDataset
+from lseg.data.base.labels import clean_name
+from lseg.errors import ConfigError
+from lseg.evaluation.examples import Draw, draws_to_json, evaluate_questions
+from lseg.evaluation.report import percent, print_table
+from lseg.inference.memory import Memory
+from lseg.inference.sharding import Shard
+from lseg.memory.asking import AnyAsking
+from lseg.memory.drawing import Drawn, draw, half_of, occurrences
+from lseg.memory.examples import Examples
+from lseg.models.lseg import LSeg
+
+UNBOUNDED = 2**40
+
+
+def examples_data(options: EvaluateOptions) -> FolderDataset:
+    """The data set that examples are taken from: `--examples`, of the kind of `--dataset`.
+
+    Raises:
+        ConfigError: If that kind has no pictures of its own to take examples from.
+        DataError: If files are missing or malformed.
+    """
+    split = options.examples_split
+    data = evaluated_data(replace(options, data_root=options.examples, split=split))
+    if not isinstance(data, FolderDataset):
+        raise ConfigError(f"--dataset {options.dataset} has no examples to draw: take pairs")
+    return data
+
+
+def examples_table(
+    options: EvaluateOptions, data: EvaluatedData, model: LSeg, shard: Shard
+) -> dict[str, Any] | None:
+    """Figures of several draws of examples beside those of text alone.
+
+    They are printed by the first process; None in the others.
+
+    Raises:
+        ConfigError: If the examples are of other classes.
+    """
+    source = examples_data(options)
+    if list(source.classes) != list(data.classes):
+        raise ConfigError(
+            f"the examples of {options.examples} have other classes than the data set: "
+            f"{', '.join(source.classes[:5])}, ... and {', '.join(data.classes[:5])}, ..."
+        )
+    occurs = occurrences(source)
+    seeds, count = range(options.seeds), len(source.classes)
+    taught = [half_of(count, seed) if options.half else list(range(count)) for seed in seeds]
+    drawn = [draw(occurs, options.shots, *pair) for pair in zip(seeds, taught, strict=True)]
+    rule, text = view_rule(options), asking_from(options)
+    progress = tqdm if shard.first else None
+    pool = _pool(model, source, drawn, options.size, progress)
+    askings: list[AnyAsking] = [text]
+    askings += [replace(pool.asking(text), examples=_chosen(pool, source, some)) for some in drawn]
+    other = rest_class(options, data)
+    questions = [
+        asking.question(model.text, data.labels, model.device, other) for asking in askings
+    ]
+    plain, *areas = evaluate_questions(
+        model, data, rule, questions, options.workers, progress, shard
+    )
+    if not shard.first:
+        return None
+    draws = [
+        Draw(seed, classes, len(some), found)
+        for seed, classes, some, found in zip(seeds, taught, drawn, areas, strict=True)
+    ]
+    figures = draws_to_json(draws, plain, data.classes)
+    _print(options, figures)
+    return {
+        **figures,
+        "shots": options.shots,
+        "half": options.half,
+        "views": {"protocol": options.protocol, **asdict(rule)},
+        "labels": dict(zip(data.classes, data.labels, strict=True)),
+        "network": model.config.to_dict(),
+    }
+
+
+def _pool(
+    model: LSeg,
+    source: FolderDataset,
+    drawn: Sequence[Sequence[Drawn]],
+    size: int | None,
+    progress: Any,
+) -> Memory:
+    """All examples that are drawn by any seed: the model sees each picture once."""
+    pool = Memory(model, size, Examples(limit=UNBOUNDED))
+    pool.add_data(source, sorted({one for some in drawn for one in some}), progress)
+    return pool
+
+
+def _chosen(pool: Memory, source: FolderDataset, some: Sequence[Drawn]) -> Examples:
+    """Those of one seed."""
+    wanted = {(source.stems[one.picture], clean_name(source.labels[one.cls])) for one in some}
+    return Examples(one for one in pool.examples if (one.source, one.label) in wanted)
+
+
+def _print(options: EvaluateOptions, figures: dict[str, Any]) -> None:
+    text = figures["text"]["per_class"]
+    rows = [
+        [name, percent(text[name], 1), percent(iou, 1)]
+        for name, iou in figures["per_class"].items()
+    ]
+    rows.append(["mIoU", percent(figures["text"]["miou"]), percent(figures["miou"])])
+    rows.append(["spread over seeds", "", percent(figures["miou_spread"])])
+    rows.append(["gain, classes with examples", "", percent(figures["taught_gain"])])
+    rows.append(["gain, the others", "", percent(figures["untaught_gain"])])
+    where = f"{options.checkpoint} on {options.data_root or options.dataset}"
+    print_table(
+        f"{where}, {options.shots} example(s) a class",
+        ["class", "text IoU %", "with examples"],
+        rows,
+    )

@@ -1,0 +1,1 @@
+"""Examples that a user has shown: kept, fitted, and answered from."""

@@ -1,0 +1,63 @@
+"""Which pictures of a data set are taken as examples of its classes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lseg.data.base.dataset import FolderDataset
+
+LEAST = 0.0005
+"""Share of a picture's pixels from which on a class counts as being in it."""
+
+
+class Drawn(NamedTuple):
+    """A picture that is taken as an example of a class, by their indices."""
+
+    picture: int
+    cls: int
+
+
+def occurrences(data: FolderDataset) -> Tensor:
+    """(pictures, classes) bool: which classes are in which pictures; reads every mask.
+
+    Raises:
+        DataError, ImageError: If a mask is missing or damaged.
+    """
+    found = torch.zeros(len(data), len(data.classes), dtype=torch.bool)
+    for index, stem in enumerate(data.stems):
+        mask = torch.from_numpy(data.folder.mask(stem).astype("int64"))
+        counts = torch.bincount(mask[mask >= 0], minlength=len(data.classes))
+        found[index] = counts > LEAST * mask.numel()
+    return found
+
+
+def draw(
+    occurs: Tensor, shots: int | None = None, seed: int = 0, classes: Sequence[int] | None = None
+) -> list[Drawn]:
+    """Up to `shots` pictures of each class, out of those that it occurs in; all, if not given.
+
+    Each class has a random order of its own, of `seed` and nothing else: what one class gets does
+    not depend on which others there are, and with more shots it keeps what it has.
+
+    Args:
+        occurs: As `occurrences` returns.
+        shots: Pictures a class, K.
+        seed: Of the order.
+        classes: Those that get examples; all of them by default.
+    """
+    drawn = []
+    for cls in range(occurs.shape[1]) if classes is None else classes:
+        pictures = occurs[:, cls].nonzero()[:, 0]
+        if shots is not None:
+            generator = torch.Generator().manual_seed(1_000_003 * seed + cls)
+            pictures = pictures[torch.randperm(len(pictures), generator=generator)[:shots]]
+        drawn += [Drawn(picture, cls) for picture in pictures.tolist()]
+    return sorted(drawn)
+
+
+def half_of(classes: int, seed: int) -> list[int]:
+    """Half of so many classes, rounded up, as drawn by `seed`."""
+    generator = torch.Generator().manual_seed(seed)
+    return sorted(torch.randperm(classes, generator=generator)[: (classes + 1) // 2].tolist())

@@ -1,0 +1,132 @@
+"""Examples as one safetensors file, with the names, the pictures and the model they came from."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+import lseg
+from lseg.errors import CheckpointError
+from lseg.files import atomic_file, read_safetensors
+from lseg.memory.examples import Example, Examples, Vectors
+
+FORMAT = "lseg memory 1"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The model whose vectors a memory holds; those of another mean nothing to it.
+
+    Attributes:
+        fingerprint: Hash of its weights.
+        embed_dim: Width of its pixel embeddings.
+        levels: Widths of its backbone's maps.
+        size: Shorter side of the pictures as it saw them; 0 where they kept their size.
+    """
+
+    fingerprint: str
+    embed_dim: int
+    levels: tuple[int, ...]
+    size: int
+
+    def refuse_other(self, other: "Owner", where: str) -> None:
+        """Makes sure that vectors of `other` can be used with this model.
+
+        Raises:
+            CheckpointError: If they are of another one.
+        """
+        if (self.embed_dim, self.levels) != (other.embed_dim, other.levels):
+            raise CheckpointError(
+                f"{where} holds vectors of {other.embed_dim} + {sum(other.levels)} numbers, this "
+                f"model has {self.embed_dim} + {sum(self.levels)}: take the model that it was made "
+                "with, or make it again"
+            )
+        if self.fingerprint != other.fingerprint:
+            raise CheckpointError(
+                f"{where} was made with other weights ({other.fingerprint[:8]}, this model has "
+                f"{self.fingerprint[:8]}): take the model that it was made with, or make it again"
+            )
+
+
+def save_examples(path: Path, examples: Examples, owner: Owner) -> None:
+    """Writes the file, whole or not at all; the same examples make the same bytes."""
+    held = list(examples)
+    tensors = {
+        f"{kind}.{name}": _joined([getattr(getattr(one, kind), name) for one in held], width)
+        for kind in ("shown", "rest")
+        for name, width in (("embeddings", owner.embed_dim), ("levels", sum(owner.levels)))
+    }
+    told = {
+        "format": FORMAT,
+        "lseg": lseg.__version__,
+        "model": {
+            "fingerprint": owner.fingerprint,
+            "embed_dim": owner.embed_dim,
+            "levels": owner.levels,
+            "size": owner.size,
+        },
+        "limit": examples.limit,
+        "examples": [
+            {
+                "label": one.label,
+                "source": one.source,
+                "key": one.key,
+                "area": one.area,
+                "shown": len(one.shown.embeddings),
+                "rest": len(one.rest.embeddings),
+                "sure": one.sure,
+            }
+            for one in held
+        ],
+    }
+    with atomic_file(path) as partial:
+        save_file(tensors, partial, {"memory": json.dumps(told)})  # one: their order is chance
+
+
+def read_examples(path: Path) -> tuple[Examples, Owner]:
+    """What `save_examples` wrote.
+
+    Raises:
+        CheckpointError: If there is no such file, or it holds something else.
+    """
+    try:
+        tensors, metadata = read_safetensors(path)
+        told = json.loads(metadata["memory"])
+        if told["format"] != FORMAT:
+            raise ValueError(f"its format is {told['format']!r}")
+        model = told["model"]
+        owner = Owner(
+            model["fingerprint"], model["embed_dim"], tuple(model["levels"]), model["size"]
+        )
+        shown, rest = (
+            _vectors(tensors, kind, [row[kind] for row in told["examples"]])
+            for kind in ("shown", "rest")
+        )
+        examples = Examples(
+            (
+                Example(row["label"], row["source"], row["key"], row["area"], own, far, row["sure"])
+                for row, own, far in zip(told["examples"], shown, rest, strict=True)
+            ),
+            told["limit"],
+        )
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no memory {path}: `lseg memory build` makes one") from None
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path} is no memory of examples ({error}): give a file of `lseg memory build`"
+        ) from error
+    return examples, owner
+
+
+def _joined(parts: Sequence[Tensor], width: int) -> Tensor:
+    return torch.cat([torch.empty(0, width, dtype=torch.float16), *parts])
+
+
+def _vectors(tensors: dict[str, Tensor], kind: str, counts: Sequence[int]) -> Iterable[Vectors]:
+    embeddings, levels = tensors[f"{kind}.embeddings"], tensors[f"{kind}.levels"]
+    return map(Vectors, embeddings.split(counts), levels.split(counts))

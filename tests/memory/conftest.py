@@ -1,0 +1,1 @@
+from conv_network import model, picture, table  # noqa: F401
