@@ -1,8 +1,10 @@
 """The page: a picture and labels on one side, the segmented picture on the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from lseg.demo.api import add_api
 from lseg.demo.events import PageEvents
@@ -139,7 +141,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
             )
         page.unload(events.leave)
         opacity.change(None, opacity, None, js=OPACITY)
-        save = (
+        save: tuple[tuple[Callable[..., Any], list[Component]], ...] = (
             (events.save_map, question),
             (events.save_overlay, [*question, opacity]),
             (events.save_masks, question),

@@ -1,11 +1,17 @@
 """Teaching by example, in a real browser."""
 
+import time
+
 import numpy as np
 import pytest
 from needs import needs_browser
 from PIL import Image
+from visit import Visit
 
 from lseg.cli import main
+from lseg.demo.limits import Limits
+from lseg.demo.server import running_server
+from lseg.demo.service import Service
 
 pytestmark = needs_browser
 
@@ -86,6 +92,28 @@ def test_paint_name_see_next_picture_download_and_predict(visit, shapes, tmp_pat
     tab.page.locator("#viewer .taught").wait_for(state="hidden")
     assert tab.complaints == []
     assert stranger.complaints == []
+
+
+def test_what_was_taught_goes_with_the_page(browser, model):
+    service = Service(model, Limits(grace=1))
+    with running_server(service, "about") as url:
+        tab, stays = Visit(browser, url), Visit(browser, url)
+        for each in (tab, stays):
+            each.page.locator("#viewer canvas").click()
+            each.page.locator("#viewer .teach input").fill("gadget")
+            each.page.locator("#viewer .learn").click()
+            taught(each, "gadget: 1 example")
+        assert len(service.visitors) == 2
+        tab.context.close()
+        late = time.monotonic() + 20
+        while len(service.visitors) == 2 and time.monotonic() < late:
+            time.sleep(0.1)
+            service.visitors.sweep()
+        assert len(service.visitors) == 1
+        stays.say("gadget, background")
+        stays.answered("gadget", "background", "other")
+        taught(stays, "gadget: 1 example")
+        stays.context.close()
 
 
 def test_mistakes_of_teaching_are_told(visit):
