@@ -19,6 +19,12 @@ class Limits:
         queue: Questions that wait; more are turned away.
         concurrency: Questions that are answered at once, of the page and of the API each.
         shown_side: Longer side, in pixels, of what the page shows.
+        examples: What a visitor may teach at once.
+        memory_bytes: Of one visitor's examples.
+        memories: Visitors whose examples are kept; who was away longest is forgotten first.
+        idle: Seconds after which a visitor's examples are forgotten.
+        grace: Seconds after which they are forgotten once the page was left.
+        points: Of one example.
         embedding_side: Longest side of the pixel embeddings that the API gives.
         embedding_aspect: How much longer than wide they may be at the network's own size.
     """
@@ -32,6 +38,12 @@ class Limits:
     queue: int = 64
     concurrency: int = 4
     shown_side: int = 1024
+    examples: int = 60
+    memory_bytes: int = 8 * 2**20
+    memories: int = 32
+    idle: int = 1800
+    grace: int = 300
+    points: int = 1000
     embedding_side: int = 480
     embedding_aspect: int = 3
 

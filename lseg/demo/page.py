@@ -1,8 +1,10 @@
 """The page: a picture and labels on one side, the segmented picture on the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from lseg.demo.api import add_api
 from lseg.demo.events import PageEvents
@@ -14,7 +16,12 @@ INTRODUCTION = """# LSeg
 Type what you look for. Every pixel gets the label that fits it best; the picture is encoded once, \
 and new labels are answered at once."""
 
-DOWNLOADS = {"map": "↓ Label map", "overlay": "↓ Overlay", "masks": "↓ COCO masks"}
+DOWNLOADS = {
+    "map": "↓ Label map",
+    "overlay": "↓ Overlay",
+    "masks": "↓ COCO masks",
+    "memory": "↓ Memory",
+}
 DOWNLOAD = """(file) => {
   if (file) {
     const link = document.createElement("a");
@@ -100,9 +107,10 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                         for name, text in DOWNLOADS.items()
                     ]
         file = gr.File(visible=False)
+        memory = gr.Textbox("", visible=False, label="memory")  # the key, known to this page alone
         add_api(service)
 
-        question = [picture, labels, other]
+        question = [picture, labels, other, memory]
         gr.on(
             [page.load, picture.change, labels.change, other.change],
             events.answer,
@@ -114,22 +122,30 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
             concurrency_id="page",
             api_visibility="private",
         )
-        for listen, handler in ((view.heat, events.heat), (view.pixel, events.pixel)):
+        asked = (
+            (view.heat, events.heat, view),
+            (view.pixel, events.pixel, view),
+            (view.teach, events.teach, [view, memory, labels]),
+            (view.forget, events.forget, view),
+        )
+        for listen, handler, outputs in asked:
             listen(
                 handler,
                 question,
-                view,
+                outputs,
                 preprocess=False,
                 trigger_mode="always_last",
                 show_progress="hidden",
                 concurrency_id="page",
                 api_visibility="private",
             )
+        page.unload(events.leave)
         opacity.change(None, opacity, None, js=OPACITY)
-        save = (
+        save: tuple[tuple[Callable[..., Any], list[Component]], ...] = (
             (events.save_map, question),
             (events.save_overlay, [*question, opacity]),
             (events.save_masks, question),
+            (events.save_memory, [memory]),
         )
         for button, (write, inputs) in zip(buttons, save, strict=True):
             button.click(

@@ -7,9 +7,10 @@ from PIL import Image, UnidentifiedImageError
 
 from lseg.data.base.decoding import identify
 from lseg.data.base.images import load_image
-from lseg.data.base.labels import parse_labels
+from lseg.data.base.labels import clean_name, parse_labels
 from lseg.demo.limits import Limits
 from lseg.errors import ImageError, LabelError
+from lseg.text.encoder import SYNONYM_SEPARATOR
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """Formats that Pillow decodes itself; others call programs, or are rarely looked at for faults."""
@@ -71,12 +72,10 @@ def read_labels(text: str, other: bool, limits: Limits) -> list[str]:
     Raises:
         LabelError: If there is none, one is named twice, or there is too much.
     """
-    if not isinstance(text, str):
-        raise LabelError('labels must be a text such as "sky, road, tree"')
+    given = _pieces(text)
     if len(text) > 2 * limits.labels * limits.characters:
         raise LabelError(f"that is too much text: give up to {limits.labels} labels")
-    pieces = [label.strip() for line in text.splitlines() for label in line.split(",")]
-    pieces = [label for label in pieces if label and label.lower() != OTHER]
+    pieces = [label for label in given if label.lower() != OTHER]
     if not pieces:
         raise LabelError("no label yet: type some between commas, such as sky, road, tree")
     labels = parse_labels([*pieces, OTHER] if other else pieces)
@@ -89,3 +88,20 @@ def read_labels(text: str, other: bool, limits: Limits) -> list[str]:
             f"{limits.characters}"
         )
     return labels
+
+
+def with_label(text: str, label: str) -> str:
+    """The labels of a text, and one more if it is not among them, alone or as a synonym.
+
+    Raises:
+        LabelError: If it is no text.
+    """
+    names = {clean_name(name) for piece in _pieces(text) for name in piece.split(SYNONYM_SEPARATOR)}
+    return text if label in names else ", ".join([*filter(None, [text.rstrip(" ,\n")]), label])
+
+
+def _pieces(text: str) -> list[str]:
+    if not isinstance(text, str):
+        raise LabelError('labels must be a text such as "sky, road, tree"')
+    pieces = [label.strip() for line in text.splitlines() for label in line.split(",")]
+    return [label for label in pieces if label]

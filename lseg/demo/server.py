@@ -69,7 +69,8 @@ def running_server(
                 f"--host ({' '.join(str(error).split())})"
             ) from error
         try:
-            yield url
+            with service.visitors.swept():
+                yield url
         finally:
             page.close(verbose=False)
 

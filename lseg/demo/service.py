@@ -10,10 +10,13 @@ from torch import Tensor
 
 from lseg.demo.cache import SharedCache
 from lseg.demo.limits import Limits
+from lseg.demo.marks import read_label
 from lseg.demo.questions import decode_upload, read_labels, read_upload
+from lseg.demo.visitors import Taught, Visitors
 from lseg.demo.words import DemoLabelEncoder
 from lseg.errors import ConfigError, ImageError, LabelError
 from lseg.inference.segmenter import EncodedPicture, Segmentation, Segmenter
+from lseg.memory.marks import Marks
 from lseg.models.lseg import LSeg
 from lseg.text.asking import AS_TRAINED, Asking
 
@@ -52,7 +55,9 @@ class Ranking:
 
 
 class Service:
-    """Answers every visitor of a demo; threads may share it. Nothing is kept about a visitor.
+    """Answers every visitor of a demo; threads may share it.
+
+    Nothing is kept about a visitor but what was taught, which is only for who has its key.
 
     A picture is known by the hash of its file: whoever asks about it again, with whatever labels,
     is answered from its embedding, as long as that is in the cache.
@@ -70,6 +75,7 @@ class Service:
         self.segmenter = Segmenter(model, size)
         self.words = DemoLabelEncoder(model, limits.prompts, asking)
         self.pictures: SharedCache[Picture] = SharedCache(limits.cache_bytes)
+        self.visitors = Visitors(model, self.segmenter.size, limits)
         self._network = Lock()  # one picture at a time: two would take twice the memory
 
     def knows(self, labels: list[str]) -> bool:
@@ -85,21 +91,43 @@ class Service:
         data = read_upload(path, self.limits)
         return self.pictures.get(hashlib.sha256(data).hexdigest(), lambda: self._encode(data))
 
-    def segment(self, picture: EncodedPicture, text: str, other: bool) -> Segmentation:
-        """A picture by the labels in a text.
+    def teach(
+        self, picture: Picture, marks: Marks, label: str, taught: Taught, source: str
+    ) -> None:
+        """The picture shows a label; it is marked in the picture as shown, which is bounded.
+
+        Raises:
+            ImageError: If the marks do not lie in it.
+            LabelError: If the label cannot be used, or there is no room.
+        """
+        taught.add(picture.shown, marks, read_label(label, self.limits), source)
+
+    def segment(
+        self, picture: EncodedPicture, text: str, other: bool, taught: Taught | None = None
+    ) -> Segmentation:
+        """A picture by the labels in a text, and by examples of them.
 
         Raises:
             LabelError: If they cannot be used.
         """
         labels = read_labels(text, other, self.limits)
-        question = self.words.question(labels)
+        words = self.words
+        question = words.question(labels) if taught is None else taught.question(words, labels)
         if len(labels) == 1:
             raise LabelError(
                 f"one label alone, {labels[0]!r}, would be everywhere: name a second one, or other"
             )
         return self.segmenter.segment_encoded(picture, question)
 
-    def ranking(self, picture: Picture, text: str, other: bool, x: int, y: int) -> Ranking:
+    def ranking(
+        self,
+        picture: Picture,
+        text: str,
+        other: bool,
+        x: int,
+        y: int,
+        taught: Taught | None = None,
+    ) -> Ranking:
         """The best labels of a pixel of the picture as shown, out of the text and the vocabulary.
 
         Raises:
@@ -114,7 +142,7 @@ class Service:
         whole = picture.full.image
         return Ranking(
             (x * whole.width // width, y * whole.height // height),
-            best_labels(self.segment(picture.shown, text, other), x, y),
+            best_labels(self.segment(picture.shown, text, other, taught), x, y),
             best_labels(known, x, y),
         )
 

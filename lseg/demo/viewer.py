@@ -3,6 +3,7 @@
 import base64
 import io
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -20,22 +21,39 @@ Message = dict[str, Any]
 
 
 def viewer() -> gr.HTML:
-    """An empty view; its events are `pixel` (x, y of the shown picture) and `heat` (index)."""
+    """An empty view with its events.
+
+    They are `pixel` (x, y of the shown picture), `heat` (index), `teach` (label, and marks as
+    `read_marks` takes them, in pixels of the shown picture) and `forget` (label).
+    """
     folder = ASSETS / "demo"
-    html, css, script = (
-        (folder / f"viewer.{suffix}").read_text("utf-8") for suffix in ("html", "css", "js")
+    html, css, script, teaching = (
+        (folder / name).read_text("utf-8")
+        for name in ("viewer.html", "viewer.css", "viewer.js", "teach.js")
     )
     return gr.HTML(
         html_template=html,
         css_template=css,
-        js_on_load=script,
+        js_on_load=script + teaching,
         apply_default_css=False,
         elem_id="viewer",
     )
 
 
-def answer_message(segmentation: Segmentation, key: str) -> Message:
-    """A segmented picture; `key` tells pictures apart."""
+def answer_message(
+    segmentation: Segmentation,
+    key: str,
+    taught: Mapping[str, int] | None = None,
+    message: str | None = None,
+) -> Message:
+    """A segmented picture.
+
+    Args:
+        segmentation: It.
+        key: Tells pictures apart.
+        taught: How many examples there are of each label.
+        message: A line below the picture.
+    """
     colours = label_colours(segmentation.labels).tolist()
     return _message(
         key=key,
@@ -51,6 +69,8 @@ def answer_message(segmentation: Segmentation, key: str) -> Message:
             )
         ],
         notes=segmentation.notes,
+        taught=_rows(taught or {}),
+        message=message,
     )
 
 
@@ -68,9 +88,12 @@ def pixel_message(ranking: Ranking) -> Message:
     return _message(pixel={"x": x, "y": y, "labels": labels, "vocabulary": ranking.vocabulary})
 
 
-def error_message(text: str, empty: bool = False) -> Message:
-    """A line below the picture, which is taken away if `empty`."""
-    return _message(message=text, empty=empty)
+def error_message(
+    text: str, empty: bool = False, taught: Mapping[str, int] | None = None
+) -> Message:
+    """A line below the picture, which is taken away if `empty`; what is taught stays, or is new."""
+    rows = None if taught is None else _rows(taught)
+    return _message(message=text, empty=empty, taught=rows)
 
 
 def empty_message() -> Message:
@@ -80,6 +103,10 @@ def empty_message() -> Message:
 
 def _message(**parts: Any) -> Message:
     return {**parts, "stamp": str(time.monotonic_ns())}  # no two are equal, so each is shown
+
+
+def _rows(taught: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"label": label, "examples": count} for label, count in taught.items()]
 
 
 def _source(picture: Image.Image, kind: str) -> str:

@@ -7,6 +7,7 @@ from threading import Lock
 import torch
 from torch import Tensor
 
+from lseg.inference.memory import Memory
 from lseg.models.lseg import LSeg
 from lseg.text.asking import Asking
 from lseg.text.encoder import LabelEncoder, TextSource
@@ -72,11 +73,10 @@ class DemoLabelEncoder:
         self._asking = asking
         self._prompts = RecentPrompts(model.text.source, count + len(self.vocabulary))
 
-    def question(self, labels: Sequence[str]) -> Question:
+    def question(self, labels: Sequence[str], memory: Memory | None = None) -> Question:
         """As `Segmenter.question`, but what is to be said of the labels is no warning."""
-        return self._asking.question(
-            self._encoder(), labels, self._model.device, known=self.vocabulary
-        )
+        asking = self._asking if memory is None else memory.asking(self._asking)
+        return asking.question(self._encoder(), labels, self._model.device, known=self.vocabulary)
 
     def knows(self, labels: Sequence[str]) -> bool:
         """Whether all labels have vectors at hand; see `LabelEncoder.knows`."""

@@ -8,6 +8,7 @@ from needs import CHROMIUM
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from safetensors.torch import save_file
+from visit import Visit
 
 import lseg
 from lseg.config import TextConfig
@@ -70,3 +71,16 @@ def browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(flags))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(browser, url):
+    visits = []
+
+    def open_page(width=1280, theme="light"):
+        visits.append(Visit(browser, url, width, theme))
+        return visits[-1]
+
+    yield open_page
+    for each in visits:
+        each.context.close()

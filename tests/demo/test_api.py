@@ -13,6 +13,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from lseg.data.sets.shapes import CLASSES
+from lseg.inference.memory import Memory
 from lseg.inference.segmenter import Segmenter
 
 CLIENTS = 20
@@ -54,6 +55,50 @@ def test_embed_gives_a_file_of_unit_vectors(client, model, shapes):
     found = np.load(file)
     assert found.shape == (model.config.embed_dim, 20, 30)
     np.testing.assert_array_equal(found, Segmenter(model).embed(path, (20, 30), "float32"))
+
+
+def test_a_memory_is_taught_asked_taken_away_and_forgotten(client, url, model, shapes, tmp_path):
+    path, labels = shapes(1, 300)  # larger than what a page shows
+    question = (handle_file(path), f"{labels[0]}, gadget", False, 0.5)
+    box = {"box": [150, 0, 300, 150]}
+    key, counts = client.predict(handle_file(path), "gadget", box, "", api_name="/teach")
+    assert counts == {"gadget": 1}
+    marks = {"strokes": [[[20, 20], [60, 40]]], "width": 12}
+    again, counts = patient(url).predict(
+        handle_file(shapes(2)[0]), "gadget", marks, key, api_name="/teach"
+    )  # whoever has the key
+    assert (again, counts) == (key, {"gadget": 2})
+
+    file = tmp_path / "memory.safetensors"
+    file.write_bytes(Path(client.predict(key, api_name="/memory")).read_bytes())
+    segmenter = Segmenter(model, memory=Memory.load(file, model))
+    segmenter.set_image(path)
+    expected = segmenter.segment([labels[0], "gadget"])
+    found = np.asarray(Image.open(client.predict(*question, key, api_name="/segment")[0]))
+    np.testing.assert_array_equal(found, expected.label_map)
+    plain = np.asarray(Image.open(client.predict(*question, api_name="/segment")[0]))
+    assert (plain != found).mean() > 0.05
+
+    assert client.predict(key, "gadget", api_name="/forget") == {}
+    found = np.asarray(Image.open(client.predict(*question, key, api_name="/segment")[0]))
+    np.testing.assert_array_equal(found, plain)
+
+
+def test_only_keys_that_were_given_out_open_a_memory(client, service, shapes, tmp_path):
+    picture = handle_file(shapes(1)[0])
+    before = len(service.visitors)
+    for key in ("mine", str(tmp_path / "memory.safetensors"), "../memory", ["a"]):
+        with pytest.raises(AppError, match="no such memory"):
+            client.predict(picture, "red circle", True, 0.5, key, api_name="/segment")
+        with pytest.raises(AppError, match="no such memory"):
+            client.predict(picture, "a", {"points": [[1, 2]]}, key, api_name="/teach")
+        with pytest.raises(AppError, match="no such memory"):
+            client.predict(key, api_name="/memory")
+    with pytest.raises(AppError, match="mark 1 to 1000"):
+        client.predict(picture, "a", {"points": [[1, 2]] * 1001}, "", api_name="/teach")
+    with pytest.raises(AppError, match="&lt;b&gt;"):
+        client.predict(picture, "<b>a,b", {"points": [[1, 2]]}, "", api_name="/teach")
+    assert len(service.visitors) == before
 
 
 @pytest.mark.parametrize(

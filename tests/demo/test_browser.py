@@ -8,78 +8,13 @@ import pytest
 from needs import needs_browser
 from PIL import Image
 from pycocotools import mask as coco
+from visit import Visit
 
 from lseg.data.sets.shapes import CLASSES
 from lseg.demo.server import running_server
 from lseg.inference.segmenter import Segmenter
 
 pytestmark = needs_browser
-WAIT = 20_000  # milliseconds
-
-
-class Visit:
-    """A tab with the page, and what its console said."""
-
-    def __init__(self, browser, url, width=1280, theme="light"):
-        self.context = browser.new_context(viewport={"width": width, "height": 900})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(WAIT)
-        self.complaints = []
-        self.page.on("console", self._listen)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.outside = []
-        self.page.on("request", lambda request: self.outside.append(request.url))
-        self.page.goto(f"{url}?__theme={theme}")
-        self.answered()
-
-    def _listen(self, message):
-        if message.type == "error":  # Gradio itself warns of its own upload progress
-            self.complaints.append(message.text)
-
-    def answered(self, *names):
-        """Waits until the legend shows these labels (any, if none are given)."""
-        view = self.page.locator("#viewer .viewer[data-stamp]:not(.empty)")
-        view.wait_for()
-        if names:
-            buttons = "[...document.querySelectorAll('#viewer .legend button')]"
-            script = f"names => names.join() === {buttons}.map(each => each.innerText).join()"
-            self.page.wait_for_function(script, arg=list(names))
-
-    def upload(self, path):
-        self.page.get_by_label("Remove Image").click()
-        self.page.locator("#viewer .viewer.empty").wait_for()
-        self.page.locator("#picture input[type=file]").first.set_input_files(path)
-
-    def say(self, text):
-        self.page.locator("#labels textarea").fill(text)
-
-    def canvas_pixel(self, x, y):
-        script = "([x, y]) => [...document.querySelector('#viewer canvas').getContext('2d')" + (
-            ".getImageData(x, y, 1, 1).data]"
-        )
-        return self.page.evaluate(script, [x, y])[:3]
-
-    def save(self, name):
-        with self.page.expect_download() as download:
-            self.page.locator(f"#save-{name}").click()
-        return download.value
-
-    def told(self, words):
-        """Waits for a message with these words; they must be all text."""
-        self.page.locator("#viewer .message", has_text=words).wait_for()
-
-
-@pytest.fixture
-def visit(browser, url):
-    visits = []
-
-    def open_page(width=1280, theme="light"):
-        visits.append(Visit(browser, url, width, theme))
-        return visits[-1]
-
-    yield open_page
-    for each in visits:
-        each.context.close()
 
 
 def test_what_a_table_answered_a_label_as_is_a_line_below_the_picture(
@@ -251,7 +186,9 @@ def test_the_page_fits_and_can_be_read(visit, width, theme, tmp_path):
     )
     text, ground = (np.mean([int(v) for v in re.findall(r"\d+", c)[:3]]) for c in colours)
     assert (ground < 60 and text > 190) if theme == "dark" else (ground > 220 and text < 80)
-    for selector in ("#labels textarea", "#viewer canvas", "#save-map", "#viewer .legend"):
+    for selector in (
+        "#labels textarea", "#viewer canvas", "#save-map", "#viewer .legend", "#viewer .teach input"
+    ):  # fmt: skip
         box = tab.page.locator(selector).bounding_box()
         assert box["width"] > 60
         assert box["x"] >= 0

@@ -1,10 +1,12 @@
 // The segmented picture: overlay, legend, heat maps and pixels. `element`, `trigger`, `props` and
-// `watch` are given by gr.HTML. Text from outside goes into the page as textContent only.
+// `watch` are given by gr.HTML. Text from outside goes into the page as textContent only. `teach.js`
+// goes on where this ends.
 const find = (selector) => element.querySelector(selector);
 const root = find(".viewer"), canvas = find("canvas"), tip = find(".tip"), message = find(".message");
 const notes = find(".answered");
 const context = canvas.getContext("2d", { willReadFrequently: true });
-const state = { picture: null, map: null, labels: [], heat: null, marked: -1, at: null, opacity: 0.55 };
+const state = { picture: null, map: null, labels: [], heat: null, marked: -1, at: null, opacity: 0.55,
+  lines: [], painting: false };
 let latest = 0;
 
 async function pixels(source) {
@@ -36,6 +38,7 @@ function draw() {
   canvas.width = width;
   canvas.height = height;
   context.putImageData(mixed, 0, 0);
+  drawMarks();
   if (state.at) cross(...state.at);
 }
 
@@ -113,6 +116,8 @@ function forgetPixel() {
 
 async function show(answer) {
   const turn = ++latest;
+  if (answer.taught) taughtList(answer.taught);
+  if (answer.learnt) state.lines = []; // now, as a later answer may overtake the rest of this one
   const [picture, map, heat] = await Promise.all(
     [answer.picture, answer.map, answer.heat?.source].map((source) => source && pixels(source)));
   if (turn !== latest) return; // a later answer has come meanwhile
@@ -133,7 +138,8 @@ async function show(answer) {
     root.classList.remove("empty");
     if (other) forgetPixel();
     legend();
-    draw();
+    if (other) wipeMarks();
+    else marksChanged();
     if (state.at) trigger("pixel", { x: state.at[0], y: state.at[1] });
   }
   if (heat) {
@@ -175,14 +181,14 @@ canvas.onpointermove = (event) => {
 canvas.onpointerleave = canvas.onblur = () => { tip.hidden = true; };
 canvas.onclick = (event) => {
   const at = place(event);
-  if (at) ask(...at);
+  if (at && !state.painting) ask(...at);
 };
 canvas.onkeydown = (event) => {
   const step = event.shiftKey ? 1 : Math.max(1, Math.round(canvas.width / 50));
   const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
   const [x, y] = state.at ?? [canvas.width >> 1, canvas.height >> 1];
   if (event.key === "Escape") cool();
-  else if (event.key === "Enter" || event.key === " ") ask(x, y);
+  else if (event.key === "Enter" || event.key === " ") (state.painting ? mark : ask)(x, y);
   else if (event.key in moves) {
     const [right, down] = moves[event.key];
     state.at = [
@@ -199,7 +205,3 @@ element.addEventListener("opacity", (event) => {
   state.opacity = event.detail;
   draw();
 });
-
-const update = () => props.value && show(props.value);
-watch("value", update);
-update();
