@@ -98,7 +98,7 @@ def test_only_keys_that_were_given_out_open_a_memory(client, service, shapes, tm
         client.predict(picture, "a", {"points": [[1, 2]] * 1001}, "", api_name="/teach")
     with pytest.raises(AppError, match="&lt;b&gt;"):
         client.predict(picture, "<b>a,b", {"points": [[1, 2]]}, "", api_name="/teach")
-    assert len(service.visitors) == before
+    assert len(service.visitors) <= before  # others may be forgotten meanwhile
 
 
 @pytest.mark.parametrize(

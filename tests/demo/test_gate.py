@@ -105,11 +105,11 @@ def test_an_html_file_is_not_shown_as_a_page(url):
         assert found.headers["Content-Type"] == "application/octet-stream"
 
 
-def test_only_two_endpoints_are_open(url):
+def test_only_these_endpoints_are_open(url):
     named = json.loads(request(f"{url}gradio_api/info")[1])["named_endpoints"]
-    assert set(named) == {"/segment", "/embed"}
+    assert set(named) == {"/segment", "/embed", "/teach", "/forget", "/memory"}
     parameters = [entry["parameter_name"] for entry in named["/segment"]["parameters"]]
-    assert parameters == ["picture", "labels", "other", "opacity"]
+    assert parameters == ["picture", "labels", "other", "opacity", "memory"]
     kinds = [entry["python_type"]["type"] for entry in named["/embed"]["parameters"]]
     assert kinds[1:] == ["int", "int", "Literal['float16', 'float32']", "bool"]
 

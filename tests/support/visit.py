@@ -1,6 +1,6 @@
 """A visitor of the demo's page."""
 
-WAIT = 20_000  # milliseconds
+WAIT = 90_000  # milliseconds: a browser that is cold takes half a minute on a busy machine
 
 
 class Visit:
