@@ -10,6 +10,7 @@ from lseg.data.base.images import load_image
 from lseg.data.base.labels import clean_name, parse_labels
 from lseg.demo.limits import Limits
 from lseg.errors import ImageError, LabelError
+from lseg.text.asking import other_place
 from lseg.text.encoder import SYNONYM_SEPARATOR
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -78,7 +79,8 @@ def read_labels(text: str, other: bool, limits: Limits) -> list[str]:
     pieces = [label for label in given if label.lower() != OTHER]
     if not pieces:
         raise LabelError("no label yet: type some between commas, such as sky, road, tree")
-    labels = parse_labels([*pieces, OTHER] if other else pieces)
+    named = other_place(pieces) is not None  # as background, which is the same
+    labels = parse_labels([*pieces, OTHER] if other and not named else pieces)
     if len(labels) > limits.labels:
         raise LabelError(f"{len(labels)} labels: up to {limits.labels} can be asked for at once")
     longest = max(labels, key=len)

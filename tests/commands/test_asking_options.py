@@ -128,16 +128,17 @@ def test_what_cannot_be_asked_is_refused(refused, checkpoint, without_other, dat
 
 def test_templates_change_the_vectors_of_an_encoder(run, pictures, tmp_path):
     labels = ["--labels", "red circle,blue star,background"]
+    tiny = ["--checkpoint", "tiny"]
     made = {}
     for name in ("bare", "photo"):
         out = tmp_path / name
         assert (
-            run("predict", pictures / "a.png", *labels, "--templates", name, "--out", out)[0] == 0
+            run("predict", pictures / "a.png", *tiny, *labels, "--templates", name, "--out", out)[0] == 0
         )
         made[name] = label_map(out)
-    run("predict", pictures / "a.png", *labels, "--out", tmp_path / "own")
+    run("predict", pictures / "a.png", *tiny, *labels, "--out", tmp_path / "own")
     assert np.array_equal(made["bare"], label_map(tmp_path / "own"))
     assert not np.array_equal(made["bare"], made["photo"])
-    run("embed", pictures / "a.png", "--out", tmp_path / "e", "--dtype", "float32")
+    run("embed", pictures / "a.png", *tiny, "--out", tmp_path / "e", "--dtype", "float32")
     run("query", tmp_path / "e", *labels, "--templates", "photo", "--out", tmp_path / "q")
     assert (label_map(tmp_path / "q") == made["photo"]).mean() > 0.999

@@ -25,6 +25,7 @@ from lseg.text.encoder import OpenClipText
 from lseg.training.module import LSegModule
 
 PAIR = ["Red Circle", "red circle"]
+TINY = ["--checkpoint", "tiny"]
 SAID = "'Red Circle' and 'red circle' are one and the same to the text encoder"
 
 
@@ -46,25 +47,25 @@ def test_predict(refused, pictures, tmp_path, form):
     if form == "file":
         (tmp_path / "labels.txt").write_text(labels.replace(",", "\n"))
         labels = tmp_path / "labels.txt"
-    assert SAID in refused("predict", pictures, "--labels", labels, "--out", tmp_path / "out")
+    assert SAID in refused("predict", pictures, *TINY, "--labels", labels, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_query(run, refused, pictures, tmp_path):
-    run("embed", pictures / "a.png", "--out", tmp_path / "embedded")
+    run("embed", pictures / "a.png", *TINY, "--out", tmp_path / "embedded")
     options = ["--labels", ",".join(PAIR), "--out", tmp_path / "out"]
     assert SAID in refused("query", tmp_path / "embedded", *options)
 
 
 def test_evaluate(refused, named_twice):
-    assert SAID in refused("evaluate", "--dataset", "pairs", "--data-root", named_twice)
+    assert SAID in refused("evaluate", *TINY, "--dataset", "pairs", "--data-root", named_twice)
 
 
 def test_evaluate_with_prompts(refused, data, tmp_path):
     prompts = dict(zip(["sky", "road"], PAIR, strict=True))
     (tmp_path / "prompts.json").write_text(json.dumps(prompts))
     options = ["--data-root", data, "--prompts", tmp_path / "prompts.json"]
-    assert SAID in refused("evaluate", "--dataset", "pairs", *options)
+    assert SAID in refused("evaluate", *TINY, "--dataset", "pairs", *options)
 
 
 def test_training(named_twice, tiny):
@@ -131,13 +132,13 @@ def test_the_lists_of_the_benchmarks_have_no_equal_labels():
 def test_one_label_alone_is_told(run, pictures, tmp_path):
     out = ["--out", tmp_path / "out"]
     said = "'red circle' is the only label, so every pixel gets it: name a second one, or other"
-    code, _, err = run("predict", pictures, "--labels", "red circle", *out)
+    code, _, err = run("predict", pictures, *TINY, "--labels", "red circle", *out)
     assert code == 0
     assert said in err
     assert err.count("lseg:") == 1
-    run("embed", pictures, "--out", tmp_path / "embedded")
+    run("embed", pictures, *TINY, "--out", tmp_path / "embedded")
     assert said in run("query", tmp_path / "embedded", "--labels", "red circle", *out)[2]
-    assert "only label" not in run("predict", pictures, "--labels", "red circle,other", *out)[2]
+    assert "only label" not in run("predict", pictures, *TINY, "--labels", "red circle,other", *out)[2]
 
 
 def test_legends_tell_labels_apart_that_share_a_synonym(tiny):

@@ -14,6 +14,7 @@ from lseg.inference.segmenter import Segmenter
 
 LONG = "n" * 300
 LABELS = ["--labels", "red circle,other"]
+TINY = ["--checkpoint", "tiny"]
 
 
 @pytest.fixture(params=[LONG, "a\0b"], ids=["long", "null"])
@@ -50,8 +51,8 @@ def test_no_text_in_the_place_of_a_path_is_a_traceback(
 
 def test_labels_are_no_paths(run, pictures, tmp_path):
     out = tmp_path / "out"
-    assert run("predict", pictures, "--labels", f"{LONG},other", "--out", out)[0] == 0
-    assert run("predict", pictures, "--labels", LONG, "--out", out)[0] == 0
+    assert run("predict", pictures, *TINY, "--labels", f"{LONG},other", "--out", out)[0] == 0
+    assert run("predict", pictures, *TINY, "--labels", LONG, "--out", out)[0] == 0
 
 
 def test_python_says_it_as_well(impossible):
@@ -67,7 +68,7 @@ def test_a_picture_with_the_longest_name_has_results(run, tmp_path):
     stem = "p" * (255 - len(".overlay.png"))
     (tmp_path / "in").mkdir()
     Image.fromarray(draw(48, 64)).save(tmp_path / "in" / f"{stem}.png")
-    code, _, err = run("predict", tmp_path / "in", *LABELS, "--out", tmp_path / "out")
+    code, _, err = run("predict", tmp_path / "in", *TINY, *LABELS, "--out", tmp_path / "out")
     assert code == 0, err
     found = {path.name for path in (tmp_path / "out").iterdir()}
     assert found == {"predict.yaml", *(stem + end for end in (".png", ".overlay.png", ".json"))}
@@ -76,7 +77,7 @@ def test_a_picture_with_the_longest_name_has_results(run, tmp_path):
 def test_a_name_that_is_too_long_with_its_ending_is_told(run, tmp_path):
     (tmp_path / "in").mkdir()
     Image.fromarray(draw(48, 64)).save(tmp_path / "in" / f"{'p' * 251}.png")
-    code, _, err = run("predict", tmp_path / "in", *LABELS, "--out", tmp_path / "out")
+    code, _, err = run("predict", tmp_path / "in", *TINY, *LABELS, "--out", tmp_path / "out")
     assert code == 2
     assert "too long" in err
     assert err.count("\n") == 1

@@ -226,7 +226,7 @@ def test_records_are_plain_yaml(tmp_path):
     OptionsRecord(tmp_path / "predict.yaml", "predict", options).write()
     values = yaml.safe_load((tmp_path / "predict.yaml").read_text())
     assert values == {
-        "images": ["a.png"], "out": "o", "labels": "sky,road", "checkpoint": "tiny",
+        "images": ["a.png"], "out": "o", "labels": "sky,road", "checkpoint": "photo",
         "device": "auto", "precision": "fp32", "compile": False, "window_batch": 4,
         "synonyms": "mean", "other": "auto",
         "format": "files", "without_other": False, "orientation": "displayed",

@@ -40,6 +40,10 @@ USED = {  # what scripts give; a name that goes breaks them
     "labels encode": "WORDS --clip-model --pretrained --template --out",
     "labels merge": "TABLE --out",
     "labels list": "TABLE",
+    "memory build": "--data-root --dataset --labels --shots --seed --checkpoint --out",
+    "memory add": "MEMORY IMAGE --label --box --points --checkpoint",
+    "memory remove": "MEMORY --labels",
+    "memory list": "MEMORY",
     "convert": "SOURCE DESTINATION --block --block-depth --block-activation --labels --scale "
     "--shift --size --invert --clip-model",
     "export": "--checkpoint --out",

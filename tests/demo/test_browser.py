@@ -25,10 +25,10 @@ def test_what_a_table_answered_a_label_as_is_a_line_below_the_picture(
         tab.upload(shapes(1)[0])
         line = tab.page.locator("#viewer .answered")
         tab.say("Red-Circles, background")
-        tab.answered("Red-Circles", "background", "other")
+        tab.answered("Red-Circles", "background")
         assert line.inner_text() == '"Red-Circles" answered as "red circle"'
         tab.say("red circle, background")
-        tab.answered("red circle", "background", "other")
+        tab.answered("red circle", "background")
         assert line.is_hidden()
         assert tab.complaints == []
         tab.context.close()

@@ -41,7 +41,7 @@ def test_paint_name_see_next_picture_download_and_predict(visit, shapes, tmp_pat
     asked = f"{labels[0]}, background"
     tab.upload(first)
     tab.say(asked)
-    tab.answered(labels[0], "background", "other")
+    tab.answered(labels[0], "background")
     before = tab.save("map").path().read_bytes()
 
     # paint a stroke where the corner is, and say what it is
@@ -54,7 +54,7 @@ def test_paint_name_see_next_picture_download_and_predict(visit, shapes, tmp_pat
     tab.page.locator("#viewer .teach input").fill("gadget")
     tab.page.locator("#viewer .learn").click()
     taught(tab, "gadget: 1 example")
-    tab.answered(labels[0], "background", "gadget", "other")  # the label was added
+    tab.answered(labels[0], "background", "gadget")  # the label was added
     tab.page.locator("#viewer .viewer[data-marks='0']").wait_for()
     assert tab.save("map").path().read_bytes() != before
     assert tab.page.evaluate("document.documentElement.scrollWidth") == width
@@ -68,7 +68,7 @@ def test_paint_name_see_next_picture_download_and_predict(visit, shapes, tmp_pat
     tab.page.keyboard.press("Enter")
     taught(tab, "gadget: 2 examples")
     tab.upload(second)
-    tab.answered(labels[0], "background", "gadget", "other")
+    tab.answered(labels[0], "background", "gadget")
     found = np.asarray(Image.open(tab.save("map").path()))
 
     # the file answers the same on the command line
@@ -111,7 +111,7 @@ def test_what_was_taught_goes_with_the_page(browser, model):
             service.visitors.sweep()
         assert len(service.visitors) == 1
         stays.say("gadget, background")
-        stays.answered("gadget", "background", "other")
+        stays.answered("gadget", "background")
         taught(stays, "gadget: 1 example")
         stays.context.close()
 

@@ -146,8 +146,8 @@ def test_many_labels_are_taken_in_parts_from_windows_that_are_shown_once(
     image = picture(90, 130)
     text = F.normalize(torch.randn(labels, WIDTH), dim=1)
     shown = []
-    embed = model.embed
-    monkeypatch.setattr(model, "embed", lambda pixels: shown.append(len(pixels)) or embed(pixels))
+    look = model.look
+    monkeypatch.setattr(model, "look", lambda pixels: shown.append(len(pixels)) or look(pixels))
     maps = image_maps(model, image, text, InferenceConfig(0, window=48, batch=2))
     best = top_labels(maps, 2)
     assert sum(shown) == 3 * 4
