@@ -133,7 +133,8 @@ def test_templates_change_the_vectors_of_an_encoder(run, pictures, tmp_path):
     for name in ("bare", "photo"):
         out = tmp_path / name
         assert (
-            run("predict", pictures / "a.png", *tiny, *labels, "--templates", name, "--out", out)[0] == 0
+            run("predict", pictures / "a.png", *tiny, *labels, "--templates", name, "--out", out)[0]
+            == 0
         )
         made[name] = label_map(out)
     run("predict", pictures / "a.png", *tiny, *labels, "--out", tmp_path / "own")

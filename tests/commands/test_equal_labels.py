@@ -47,7 +47,9 @@ def test_predict(refused, pictures, tmp_path, form):
     if form == "file":
         (tmp_path / "labels.txt").write_text(labels.replace(",", "\n"))
         labels = tmp_path / "labels.txt"
-    assert SAID in refused("predict", pictures, *TINY, "--labels", labels, "--out", tmp_path / "out")
+    assert SAID in refused(
+        "predict", pictures, *TINY, "--labels", labels, "--out", tmp_path / "out"
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -138,7 +140,9 @@ def test_one_label_alone_is_told(run, pictures, tmp_path):
     assert err.count("lseg:") == 1
     run("embed", pictures, *TINY, "--out", tmp_path / "embedded")
     assert said in run("query", tmp_path / "embedded", "--labels", "red circle", *out)[2]
-    assert "only label" not in run("predict", pictures, *TINY, "--labels", "red circle,other", *out)[2]
+    assert (
+        "only label" not in run("predict", pictures, *TINY, "--labels", "red circle,other", *out)[2]
+    )
 
 
 def test_legends_tell_labels_apart_that_share_a_synonym(tiny):
