@@ -20,6 +20,7 @@ from lseg.training.configs import read_config
 # Snippets that are not run, and why; anything else in a page's comment is a mistake.
 PARSED_ONLY = {
     "parsed only: needs the Hub": "tests/store/test_hub.py",
+    "parsed only: needs a running demo": "tests/demo/test_api.py",
     "parsed only: an export takes long": "tests/export/test_export.py",
 }
 TRAINING = ("lseg fit", "lseg validate", "lseg test")
