@@ -76,7 +76,7 @@ def test_paint_name_see_next_picture_download_and_predict(visit, shapes, tmp_pat
     download = tab.save("memory")
     assert download.suggested_filename == "memory.safetensors"
     download.save_as(memory)
-    names = f"{labels[0]},background,gadget,other"
+    names = f"{labels[0]},background,gadget"
     arguments = ["--labels", names, "--memory", str(memory), "--checkpoint", "tiny"]
     assert main(["predict", str(second), *arguments, "--out", str(tmp_path / "out")]) == 0
     expected = np.asarray(Image.open(tmp_path / "out" / f"{second.stem}.png"))
