@@ -40,7 +40,6 @@ def main() -> None:
     height = max(part.shape[0] for part in entries)
     cells = [_filled(part, height, width) for part in entries]
     rows = [np.concatenate(cells[i : i + COLUMNS], axis=1) for i in range(0, COUNT, COLUMNS)]
-
     stack([Image.fromarray(row) for row in rows]).quantize(64).save(arguments.out, optimize=True)
     print(arguments.out)
 

@@ -28,7 +28,7 @@ UNSURE = 0.5
 
 WIDE = 200
 """Words of a table from which on the rest of them says what is `other` better than a word does,
-which few trainings have (VOC train: 35 against 18 % mIoU, with `background` for the word)."""
+which few trainings have (docs/evaluation.md: `background` as a word finds little of VOC's)."""
 
 _VOC_BACKGROUND = read_labels("voc").prompts[0].split(SYNONYM_SEPARATOR)
 BACKGROUND_WORDS = tuple(word for word in _VOC_BACKGROUND if word not in BACKGROUND_NAMES)
