@@ -3,9 +3,9 @@
     LSEG_DATA=DIR python scripts/measure_prompts.py --checkpoint M [--pictures N] [--parts ...]
 
 prints one Markdown table: names and synonyms on COCO panoptic val (133 classes); `other` on the
-same pictures, each asked for its largest classes and `other` for the rest; the background of VOC on
-its *train* pictures. A picture is encoded once for all variants. With 30 pictures of each (the
-default) it takes a few minutes on one core.
+same pictures, each asked for some classes, most of them absent, and `other` for the rest; the
+background of VOC on its *train* pictures. A picture is encoded once for all variants. With 30
+pictures of each (the default) it takes a few minutes on one core.
 """
 
 import argparse
@@ -31,6 +31,9 @@ from lseg.text.vocabulary import synonyms_of, vocabulary
 
 COCO, VOC = "coco_panoptic200", "voc_aug21"
 COCO_PROMPTS = "clip_text/coco133_prompt_names.json"
+PRESENT = 3
+SMALL = 0.005
+"""How many of the classes asked for are in a picture, at most, and which share of it they cover."""
 
 
 @dataclass(frozen=True)
@@ -108,24 +111,29 @@ def measure(
     return [Figures.of(matrices, rest) for matrices in found]
 
 
-def measure_largest(
-    model: LSeg, data: PairsDataset, count: int, rules: Sequence[OtherRule], largest: int
+def measure_some(
+    model: LSeg, data: PairsDataset, count: int, rules: Sequence[OtherRule], number: int
 ) -> list[Figures]:
-    """Figures of rules, each picture asked for its `largest` largest classes and `other`."""
+    """Figures of rules, each picture asked for `number` classes and `other`.
+
+    Up to `PRESENT` of them are in the picture, the others are not, all drawn at random.
+    """
     segmenter = Segmenter(model)
     other = len(data.labels)
     found: list[list[Tensor]] = [[] for _ in rules]
-    for item in chosen(data, count):
+    for index, item in enumerate(chosen(data, count)):
         encoded = segmenter.encode(item["image"].permute(1, 2, 0).numpy())
         counts = torch.bincount(item["mask"][item["mask"] != data.ignore_index], minlength=other)
-        order = counts.argsort(descending=True, stable=True)[:largest]
-        asked = torch.tensor([*order[counts[order] > 0].tolist(), other])
+        order = np.random.default_rng((index, number)).permutation(other)
+        here = [one for one in order.tolist() if counts[one] > SMALL * item["mask"].numel()]
+        absent = [one for one in order.tolist() if counts[one] == 0]
+        here = here[: min(PRESENT, number)]
+        asked = torch.tensor([*here, *absent[: number - len(here)], other])
         kept = torch.isin(item["mask"], torch.tensor([*asked.tolist(), data.ignore_index]))
         truth = torch.where(kept, item["mask"], other)
         labels = [*(data.labels[index] for index in asked[:-1].tolist()), "other"]
         for rule, matrices in zip(rules, found, strict=True):
-            place = len(labels) - 1
-            question = Asking(other=rule).question(model.text, labels, other=place)
+            question = Asking(other=rule).question(model.text, labels, other=number)
             best = torch.from_numpy(segmenter.segment_encoded(encoded, question).label_map).long()
             matrices.append(confusion_matrix(asked[best], truth, other + 1, data.ignore_index))
     return [Figures.of(matrices, other) for matrices in found]
@@ -165,13 +173,12 @@ def rules_of(model: LSeg) -> dict[str, OtherRule]:
         "words: sum": Words(summed=True),
         **{f"threshold {below}": Threshold(below) for below in (0.3, 0.5, 0.7)},
         "rest": Rest(),
-        "rest: margin 1": Rest(Vocabulary(margin=1)),
+        "rest: threshold 0.5": Rest(threshold=Threshold(0.5)),
         "vocabulary": Vocabulary(),
-        "vocabulary: no margin": Vocabulary(margin=0),
-        "vocabulary: margin 0.5": Vocabulary(margin=0.5),
-        "vocabulary: cosine < 0.8": Vocabulary(near=0.8),
-        "vocabulary: cosine < 0.9": Vocabulary(near=0.9),
-        "vocabulary: sum, margin 4": Vocabulary(summed=True, margin=4),
+        "vocabulary: largest, margin 1": Vocabulary(summed=False, margin=1),
+        "vocabulary: largest, margin 2": Vocabulary(summed=False, margin=2),
+        "vocabulary: sum, margin 2": Vocabulary(margin=2),
+        "vocabulary: sum, margin 4": Vocabulary(margin=4),
     }
 
 
@@ -184,10 +191,10 @@ def table_rows(model: LSeg, options: argparse.Namespace) -> Iterator[str]:
         variants = names_of_coco(model, coco.labels)
         for one, row in zip(variants, measure(model, coco, count, variants), strict=True):
             yield f"| COCO val, 133 classes | {one.name} | {row.cells()} |"
-    for largest in options.largest if "other" in options.parts else ():
-        rows = measure_largest(model, coco, count, list(rules.values()), largest)
+    for number in options.asked if "other" in options.parts else ():
+        rows = measure_some(model, coco, count, list(rules.values()), number)
         for name, row in zip(rules, rows, strict=True):
-            yield f"| COCO val, {largest} classes and the rest | {name} | {row.cells()} |"
+            yield f"| COCO val, {number} classes and the rest | {name} | {row.cells()} |"
     if "background" in options.parts:
         prompts = read_labels("voc").prompts
         labels = [display_name(known(model, prompt.split("|"), prompt)) for prompt in prompts]
@@ -203,7 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", required=True, help="a model of photographs")
     parser.add_argument("--pictures", type=int, default=30, help="of each set (default: 30)")
-    parser.add_argument("--largest", type=int, nargs="+", default=[5, 2], help="classes asked for")
+    parser.add_argument("--asked", type=int, nargs="+", default=[2, 5, 20], help="classes")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     options = parser.parse_args()
     model = lseg.load_model(options.checkpoint)

@@ -1,5 +1,6 @@
 """The class of all that no other label fits: how `other` is asked, if at all by a word."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,15 +17,18 @@ from lseg.visualize.colours import BACKGROUND_NAMES
 NEAR = 0.85
 """Cosine of CLIP's vectors from which a word of the vocabulary is too near to a label."""
 
-MARGIN = 2.0
-"""By how much the best of hundreds of words must beat the best of a few labels. These numbers are
-those that measured best on COCO val and VOC train together, with the model `photo`."""
+SHARE = math.e
+"""The rest of a vocabulary counts as much as this many times the number of labels, however many
+words it has. These numbers measured best on COCO val, 2 to 20 labels a picture, with `photo`."""
 
 SAME = 0.99
 """Cosine from which a background word is one of the labels."""
 
 UNSURE = 0.5
-"""Probability of the best label below which a pixel is `other`."""
+"""Probability of the best label below which a pixel is `other`, without any words for it."""
+
+UNSURE_TOO = 0.3
+"""The same beside a vocabulary."""
 
 WIDE = 200
 """Words of a table from which on the rest of them says what is `other` better than a word does,
@@ -136,14 +140,16 @@ class Vocabulary:
     Attributes:
         words: In place of those that the text side knows.
         near: Cosine from which a word is near.
-        summed: See `Pool`.
-        margin: See `Pool`: is taken off the logit of `other`.
+        summed: See `Pool`. Their probabilities together, as a training on several sets asks for a
+            background that may be any label of the others; otherwise the best word's.
+        margin: See `Pool`: is taken off the logit of `other`. None: log(M / (`SHARE` N)), at least
+            0, for N labels and M words: M words are not more probable than a few by their number.
     """
 
     words: tuple[str, ...] | None = None
     near: float = NEAR
-    summed: bool = False
-    margin: float = MARGIN
+    summed: bool = True
+    margin: float | None = None
 
     def stand_in(
         self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device
@@ -153,7 +159,10 @@ class Vocabulary:
         vectors = encoder.encode(words, device, distinct=False)
         far = far_words(words, vectors, asked.labels, asked.vectors, self.near)
         kept = _kept(vectors, far, label, "words of the vocabulary")
-        return OtherVectors(kept, self.summed, self.margin)
+        margin = self.margin
+        if margin is None:
+            margin = max(0.0, math.log(len(kept) / (SHARE * len(asked.labels))))
+        return OtherVectors(kept, self.summed, margin)
 
 
 @dataclass(frozen=True)
@@ -177,13 +186,10 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Rest:
-    """The vocabulary or a threshold: a word of the rest fits better, or no label is probable.
-
-    A threshold alone finds nothing beside two labels, the vocabulary alone too little beside many.
-    """
+    """The vocabulary or a threshold: the rest of the words fits better, or no label is probable."""
 
     vocabulary: Vocabulary = Vocabulary()
-    threshold: Threshold = Threshold()
+    threshold: Threshold = Threshold(UNSURE_TOO)
 
     def stand_in(
         self, encoder: LabelEncoder, label: str, asked: Asked, device: torch.device

@@ -54,13 +54,14 @@ def test_the_largest_synonym_is_the_label_s_score(model, image):
 
 
 @torch.inference_mode()
-def test_other_is_where_the_rest_of_the_vocabulary_is_better(model, image):
-    asking = Asking(other=Vocabulary(("tree", "car", "road"), near=0.999))
+@pytest.mark.parametrize("summed", [False, True])
+def test_other_is_where_the_rest_of_the_vocabulary_is_better(model, image, summed):
+    asking = Asking(other=Vocabulary(("tree", "car", "road"), 0.999, summed, margin=0.5))
     segmenter = Segmenter(model, asking=asking)
     encoded = segmenter.encode(image)
     found = segmenter.segment_encoded(encoded, "sky,other,road")
     sky, road, tree, car = logits_of(segmenter, encoded, ["sky", "road", "tree", "car"]).unbind(1)
-    rest = torch.maximum(tree, car) - Vocabulary().margin
+    rest = (torch.logaddexp if summed else torch.maximum)(tree, car) - 0.5
     wanted = brought_up(found, encoded, torch.stack([sky, rest, road], dim=1))
     assert (found.label_map == wanted.argmax(0)).mean() > 0.999
     assert set(np.unique(found.label_map)) == {0, 1, 2}

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from lseg.config import TextConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.text.asking import Asking, other_place
 from lseg.text.encoder import LabelEncoder
-from lseg.text.other import OTHER_ALWAYS, WIDE, Threshold, Vocabulary, Word, Words
+from lseg.text.other import OTHER_ALWAYS, WIDE, Rest, Threshold, Vocabulary, Word, Words
 from lseg.text.question import Pool, Unsure
 from lseg.text.rules import named_rule
 
@@ -89,12 +90,24 @@ def test_other_without_a_word_is_what_is_far_from_the_labels(encode, vectors):
     question = Asking().question(encode(), ["sky", "other", "dog", "wall"])
     assert question.names == ("sky", "other", "dog", "wall")
     assert [pool.count for pool in question.pools] == [1, 3, 1, 1]
-    assert question.unsure == Unsure(1, Threshold().below)
+    assert question.unsure == Unsure(1, Rest().threshold.below)
     # cloud is near sky; dogs, puppy are other words for a dog; a brick wall is a wall.
     assert words_of(question, 1, vectors) == {"sea", "lamp", "rug"}
     assert words_of(question, 2, vectors) == {"dog"}
     loose = Asking(other=Vocabulary(near=0.999)).question(encode(), ["sky", "other"])
     assert "cloud" in words_of(loose, 1, vectors)
+
+
+def test_many_words_of_the_rest_count_no_more_than_a_few(encode):
+    """The margin is log(M / (e N)): M words share the weight of e times N."""
+    names = ["sky", "other"]
+    words = tuple(name for name in NAMES if name not in ("sky", "cloud"))
+    pool = Asking(other=Vocabulary(words)).question(encode(), names).pools[1]
+    assert pool.summed
+    assert pool.margin == pytest.approx(math.log(pool.count) - 1)
+    asked = [name for name in NAMES if name != "lamp"]
+    few = Asking(other=Vocabulary(("lamp",))).question(encode(), [*asked, "other"]).pools[-1]
+    assert (few.count, few.margin) == (1, 0)
 
 
 def test_background_and_the_like_stand_for_nothing_else(encode):
