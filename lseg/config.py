@@ -74,11 +74,14 @@ class Preprocessing:
         mean: RGB mean that is subtracted from pixel values in [0, 1].
         std: RGB standard deviation that they are then divided by.
         size: Length in pixels to which `Segmenter` resizes a picture's shorter side.
+        guided: Whether `Segmenter`'s logits follow the picture's outlines, see
+            `lseg.models.guided`.
     """
 
     mean: tuple[float, float, float] = HALF
     std: tuple[float, float, float] = HALF
     size: int = 480
+    guided: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def inference_config(options: ViewOptions) -> InferenceConfig:
         bool(options.flip),
         options.window,
         batch=options.window_batch,
+        guided=bool(options.guided),
     )
 
 

@@ -46,7 +46,7 @@ def predict(options: PredictOptions) -> None:
     config = inference_config(options)
     asking = asking_from(options, labels)
     model = model_from(options, Network)
-    segment = predictor(model, labels, config, asking, options.memory)
+    segment = predictor(model, labels, config, asking, options.memory, options.guided)
     shard = Shard.of_process()
     read = picture_reader(options, model.device)
     with ExitStack() as stack:
@@ -91,6 +91,7 @@ def predictor(
     config: InferenceConfig,
     asking: Asking = AS_TRAINED,
     examples: Path | None = None,
+    guided: bool | None = None,
 ) -> Callable[[Picture], Segmentation]:
     """What turns a picture into its segmentation: by `labels`, or by the model's fixed classes.
 
@@ -107,15 +108,15 @@ def predictor(
                 f"this model has {len(model.labels)} fixed classes: leave --labels out, or take an "
                 "LSeg checkpoint"
             )
-        if not plain:
-            raise CheckpointError("--scales, --flip and --window need an LSeg checkpoint")
+        if not plain or guided:
+            raise CheckpointError("--scales, --flip, --window, --guided need an LSeg checkpoint")
         return ClassSegmenter(model, config.size).segment
     if not isinstance(model, LSeg):
         raise CheckpointError(f"a {type(model).__name__} segments nothing: use `lseg depth`")
     if labels is None:
         raise LabelError('no labels: give some, such as --labels "sky,road,other"')
     memory = None if examples is None else Memory.load(examples, model)
-    segmenter = Segmenter(model, config.size, asking, memory)
+    segmenter = Segmenter(model, config.size, asking, memory, guided)
     # A wrong label is reported before the first picture is read.
     question = segmenter.question(labels)
     if model.config.description:

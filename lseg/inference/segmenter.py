@@ -17,11 +17,12 @@ from lseg.inference.encoding import EncodedPicture, ImageSource, as_picture, enc
 from lseg.inference.memory import Memory
 from lseg.inference.pca import PCA
 from lseg.inference.segmentation import Segmentation
-from lseg.inference.views import InferenceConfig, image_maps, resize_short_side
+from lseg.inference.views import InferenceConfig, image_maps, resize_short_side, to_tensor
 from lseg.memory.marks import Marks, Point, clicks
 from lseg.models.dpt import DPTSegmentation
+from lseg.models.guided import guided as outlined
 from lseg.models.lseg import LSeg
-from lseg.models.maps import DenseMaps, ResizedMaps
+from lseg.models.maps import DenseMaps, Maps, ResizedMaps
 from lseg.models.pooled import answered
 from lseg.models.taught import question_logits
 from lseg.text.asking import AS_TRAINED, Asking
@@ -42,6 +43,7 @@ class Segmenter:
         size: int | None = None,
         asking: Asking = AS_TRAINED,
         memory: Memory | None = None,
+        guided: bool | None = None,
     ) -> None:
         """A segmenter without a picture.
 
@@ -50,10 +52,13 @@ class Segmenter:
             size: In place of the model's own (`config.preprocessing.size`); 0 never resizes.
             asking: How label texts are asked for: synonyms, and `other`.
             memory: Examples, of this model; none by default.
+            guided: Whether labels follow the picture's outlines, see `lseg.models.guided`; by
+                default as the model's `config.preprocessing.guided` says.
         """
         self.model = model.eval()
         self.size = model.config.preprocessing.size if size is None else size
         InferenceConfig(self.size)  # refuses a negative one
+        self.guided = model.config.preprocessing.guided if guided is None else guided
         self.asking = asking
         self.memory = Memory(self.model, self.size) if memory is None else memory
         self._encoded: EncodedPicture | None = None
@@ -138,7 +143,10 @@ class Segmenter:
         question = self.question(labels, names)
         seen = (encoded.look, encoded.padded, encoded.size)
         maps = question_logits(self.model, *seen, question)
-        full = ResizedMaps(maps, (encoded.image.height, encoded.image.width))
+        if self.guided:
+            full: Maps = outlined(maps, to_tensor(encoded.image))
+        else:
+            full = ResizedMaps(maps, (encoded.image.height, encoded.image.width))
         return Segmentation(
             list(question.names), encoded.image, answered(full, question), question.notes
         )
@@ -155,13 +163,14 @@ class Segmenter:
         Args:
             image: As for `set_image`.
             labels: As for `segment`.
-            config: How it is shown to the network; a `size` of None is this segmenter's.
+            config: How it is shown to the network; a `size` of None is this segmenter's, and
+                `guided` is.
             names: As for `segment`.
         """
         question = self.question(labels, names)
         picture = as_picture(image)
-        if config.size is None:
-            config = replace(config, size=self.size)
+        size = self.size if config.size is None else config.size
+        config = replace(config, size=size, guided=self.guided)
         maps = image_maps(self.model, picture.pixels, question, config)
         return Segmentation(list(question.names), picture.image, maps, question.notes)
 

@@ -11,6 +11,7 @@ from torchvision.transforms.v2 import functional as TF
 
 from lseg.errors import ConfigError
 from lseg.inference.sliding import WINDOW_BATCH, WindowGrid, sliding_maps
+from lseg.models.guided import guided
 from lseg.models.lseg import LSeg
 from lseg.models.maps import AverageMaps, Maps, MirroredMaps, ResizedMaps, all_logits
 from lseg.models.pooled import answered
@@ -38,6 +39,7 @@ class InferenceConfig:
         window: Side of a square sliding window; None shows the whole picture at once.
         stride: Step of the window as a share of its side; 2/3 in LSeg's evaluation.
         batch: How many windows the network sees at once.
+        guided: Whether logits follow the outlines of the picture, see `lseg.models.guided`.
     """
 
     size: int | None = None
@@ -46,6 +48,7 @@ class InferenceConfig:
     window: int | None = None
     stride: float = 2 / 3
     batch: int = WINDOW_BATCH
+    guided: bool = False
 
     def __post_init__(self) -> None:
         """Refuses values out of range."""
@@ -136,7 +139,7 @@ def maps_of_questions(
             pairs = zip(every, map(MirroredMaps, mirrored), strict=True)
             every = [AverageMaps(pair) for pair in pairs]
         for own, maps in zip(found, every, strict=True):
-            own.append(ResizedMaps(maps, (height, width)))
+            own.append(guided(maps, image) if config.guided else ResizedMaps(maps, (height, width)))
     return [
         answered(own[0] if len(own) == 1 else AverageMaps(own), question)
         for own, question in zip(found, questions, strict=True)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 from lseg.config import LSegConfig, Preprocessing, TextConfig, TrunkConfig
 from lseg.errors import ImageError, LabelError, LSegError
 from lseg.inference.segmenter import Segmenter
+from lseg.inference.views import InferenceConfig
 from lseg.models.lseg import LSeg
 
 WIDTH = 16
@@ -366,3 +368,23 @@ def test_pictures_that_cannot_be_read_are_refused(segmenter, tmp_path):
 def test_impossible_scales_of_embeddings_are_refused(segmenter, scales):
     with pytest.raises(LSegError, match="scales"):
         segmenter.embed(draw(64, 64), scales=scales)
+
+
+@one_model
+def test_outlines_are_followed_where_asked_for_or_where_the_model_says_so(model):
+    image = draw(96, 80)
+    labels = ["sky", "road", "tree"]
+    plain, outlined = Segmenter(model), Segmenter(model, guided=True)
+    for one in (plain, outlined):
+        one.set_image(image)
+    exact = plain.segment(labels).scores
+    found = outlined.segment(labels).scores
+    assert np.abs(found - exact).max() > 0.01
+    views = InferenceConfig(flip=False)
+    same = outlined.segment_image(image, labels, views).scores
+    np.testing.assert_allclose(found, same, atol=1e-4)
+    preprocessing = replace(model.config.preprocessing, guided=True)
+    model.config = replace(model.config, preprocessing=preprocessing)
+    named = Segmenter(model)
+    named.set_image(image)
+    np.testing.assert_allclose(named.segment(labels).scores, found, atol=1e-5)

@@ -128,12 +128,15 @@ class ViewOptions(SizeOptions):
         flip: Average with the mirrored picture.
         window: Sliding window of this size in pixels.
         window_batch: Windows that the network sees at once.
+        guided: Labels follow the picture's outlines (guided filter). If not given, as the model's
+            config.json says, and in evaluate not.
     """
 
     scales: Sequence[float] | None = None
     flip: bool | None = None
     window: NonNegative | None = None
     window_batch: Positive = 4
+    guided: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
