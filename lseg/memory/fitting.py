@@ -67,13 +67,14 @@ def fit(rows: Rows, taught: Tensor, ridge: float, steps: int = STEPS) -> Linear:
     weighted = design * weights[:, None]
     hessian = weighted.T @ design / 2 + ridge * torch.eye(design.shape[1]).to(design)
     factor = torch.linalg.cholesky(hessian)
-    found = design.new_zeros(design.shape[1], len(taught))
+    # Few classes as rows: with them as columns these products take four times as long on a CPU.
+    found = design.new_zeros(len(taught), design.shape[1])
     closed = torch.zeros_like(offsets).masked_fill_(~rows.allowed, -torch.inf)
     believed = offsets.softmax(1)
     for _ in range(steps):
-        logits = offsets.index_add(1, taught, design @ found)
+        logits = offsets.index_add(1, taught, (found @ design.T).T)
         said = logits.softmax(1)
         wanted = torch.where(rows.known[:, None], (logits + closed).softmax(1), believed)
-        gradient = weighted.T @ (wanted - said)[:, taught] - ridge * found
-        found = found + torch.cholesky_solve(gradient, factor)
-    return Linear(found[:-1].T, found[-1])
+        gradient = (wanted - said)[:, taught].T @ weighted - ridge * found
+        found = found + torch.cholesky_solve(gradient.T, factor).T
+    return Linear(found[:, :-1], found[:, -1])
