@@ -1,4 +1,9 @@
-"""Which pictures of a data set are taken as examples of its classes."""
+"""Which pictures of a data set are taken as examples of its classes.
+
+A picture is shown with its whole mask, as support sets are in "Retrieve and Segment" (arXiv
+2602.23339): it is an example of every class in it, not only of the one that it was drawn for.
+(There, a class that has K pictures by those of others draws none of its own; here it draws K.)
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -38,23 +43,27 @@ def draw(
 ) -> list[Drawn]:
     """Up to `shots` pictures of each class, out of those that it occurs in; all, if not given.
 
-    Each class has a random order of its own, of `seed` and nothing else: what one class gets does
-    not depend on which others there are, and with more shots it keeps what it has.
+    Each class has a random order of its own, of `seed` and nothing else: the pictures that are
+    drawn for it do not depend on which others there are, and with more shots they remain.
 
     Args:
         occurs: As `occurrences` returns.
         shots: Pictures a class, K.
         seed: Of the order.
         classes: Those that get examples; all of them by default.
+
+    Returns:
+        Each drawn picture as an example of each of `classes` that occurs in it, sorted.
     """
-    drawn = []
-    for cls in range(occurs.shape[1]) if classes is None else classes:
+    classes = range(occurs.shape[1]) if classes is None else classes
+    drawn: set[int] = set()
+    for cls in classes:
         pictures = occurs[:, cls].nonzero()[:, 0]
         if shots is not None:
             generator = torch.Generator().manual_seed(1_000_003 * seed + cls)
             pictures = pictures[torch.randperm(len(pictures), generator=generator)[:shots]]
-        drawn += [Drawn(picture, cls) for picture in pictures.tolist()]
-    return sorted(drawn)
+        drawn |= set(pictures.tolist())
+    return [Drawn(one, cls) for one in sorted(drawn) for cls in sorted(classes) if occurs[one, cls]]
 
 
 def half_of(classes: int, seed: int) -> list[int]:

@@ -47,7 +47,7 @@ def built(run, checkpoint, folder, tmp_path):
         "--out", path,
     )  # fmt: skip
     assert code == 0, err
-    assert "6 example(s) of 2 label(s)" in out
+    assert "8 example(s) of 2 label(s)" in out  # four pictures show both
     return path
 
 
@@ -120,7 +120,7 @@ def test_evaluate_draws_examples_and_averages_over_seeds(run, checkpoint, folder
     assert "with examples" in text
     figures = json.loads(out.read_text())
     assert [one["seed"] for one in figures["runs"]] == [0, 1, 2]
-    assert [one["examples"] for one in figures["runs"]] == [4, 4, 4]
+    assert all(one["examples"] in (4, 6, 8) for one in figures["runs"])  # of two to four pictures
     mean = sum(one["miou"] for one in figures["runs"]) / 3
     assert figures["miou"] == pytest.approx(mean)
     assert figures["gain"] == pytest.approx(mean - figures["text"]["miou"])

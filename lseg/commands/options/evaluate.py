@@ -41,7 +41,7 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, Mem
         models: Models of a suite, in place of --checkpoint.
         examples: Folder to draw examples of the classes from, of the same kind as the data set.
         examples_split: Of the examples.
-        shots: Examples a class: pictures in which it occurs.
+        shots: Pictures that are drawn for each class; they show the other classes in them, too.
         seeds: So many draws, whose figures are averaged.
         half: Examples for half of the classes alone.
         out: Where to write the figures.

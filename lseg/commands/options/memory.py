@@ -18,7 +18,7 @@ class MemoryBuildOptions(DataOptions, ModelOptions, SizeOptions):
         dataset: Kind of the folder.
         split: Its list of pictures.
         labels: Only these classes: labels between commas, or a text file with one a line.
-        shots: Pictures a class, drawn by --seed; all if not given.
+        shots: Pictures for each class, drawn by --seed; all if not given.
         seed: Of the pictures that are drawn.
         out: The memory.
     """
