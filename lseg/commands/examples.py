@@ -18,8 +18,8 @@ from lseg.evaluation.report import percent, print_table
 from lseg.inference.memory import Memory
 from lseg.inference.sharding import Shard
 from lseg.memory.asking import AnyAsking
-from lseg.memory.drawing import Drawn, draw, half_of, occurrences
-from lseg.memory.examples import Examples
+from lseg.memory.drawing import Drawn, draw, half_of, mislabelled, occurrences
+from lseg.memory.examples import Example, Examples
 from lseg.models.lseg import LSeg
 
 UNBOUNDED = 2**40
@@ -47,8 +47,10 @@ def examples_table(
     They are printed by the first process; None in the others.
 
     Raises:
-        ConfigError: If the examples are of other classes.
+        ConfigError: If the examples are of other classes, or `--mislabel` is no share.
     """
+    if not 0 <= options.mislabel <= 1:
+        raise ConfigError(f"--mislabel is {options.mislabel:g}: give a share, 0 to 1")
     source = examples_data(options)
     if list(source.classes) != list(data.classes):
         raise ConfigError(
@@ -63,7 +65,11 @@ def examples_table(
     progress = tqdm if shard.first else None
     pool = _pool(model, source, drawn, options.size, progress)
     askings: list[AnyAsking] = [text]
-    askings += [replace(pool.asking(text), examples=_chosen(pool, source, some)) for some in drawn]
+    for seed, some in zip(seeds, drawn, strict=True):
+        chosen = _chosen(pool, source, some)
+        labels = sorted({example.label for example in chosen})
+        shown = mislabelled(chosen, options.mislabel, labels, seed)
+        askings.append(replace(pool.asking(text), examples=Examples(shown)))
     other = rest_class(options, data)
     questions = [
         asking.question(model.text, data.labels, model.device, other) for asking in askings
@@ -83,6 +89,7 @@ def examples_table(
         **figures,
         "shots": options.shots,
         "half": options.half,
+        "mislabel": options.mislabel,
         "views": {"protocol": options.protocol, **asdict(rule)},
         "labels": dict(zip(data.classes, data.labels, strict=True)),
         "network": model.config.to_dict(),
@@ -102,10 +109,10 @@ def _pool(
     return pool
 
 
-def _chosen(pool: Memory, source: FolderDataset, some: Sequence[Drawn]) -> Examples:
+def _chosen(pool: Memory, source: FolderDataset, some: Sequence[Drawn]) -> list[Example]:
     """Those of one seed."""
     wanted = {(source.stems[one.picture], clean_name(source.labels[one.cls])) for one in some}
-    return Examples(one for one in pool.examples if (one.source, one.label) in wanted)
+    return [one for one in pool.examples if (one.source, one.label) in wanted]
 
 
 def _print(options: EvaluateOptions, figures: dict[str, Any]) -> None:

@@ -6,12 +6,14 @@ A picture is shown with its whole mask, as support sets are in "Retrieve and Seg
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lseg.data.base.dataset import FolderDataset
+from lseg.memory.examples import Example
 
 LEAST = 0.0005
 """Share of a picture's pixels from which on a class counts as being in it."""
@@ -70,3 +72,20 @@ def half_of(classes: int, seed: int) -> list[int]:
     """Half of so many classes, rounded up, as drawn by `seed`."""
     generator = torch.Generator().manual_seed(seed)
     return sorted(torch.randperm(classes, generator=generator)[: (classes + 1) // 2].tolist())
+
+
+def mislabelled(
+    examples: Sequence[Example], share: float, labels: Sequence[str], seed: int
+) -> list[Example]:
+    """Examples of which a share, drawn by `seed`, is called by another of `labels`, drawn too."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(examples), generator=generator).tolist()
+    wrong = set(order[: round(share * len(examples))])
+    found = []
+    for place, example in enumerate(examples):
+        others = [label for label in labels if label != example.label]
+        chosen = int(torch.randint(max(1, len(others)), (), generator=generator))
+        found.append(
+            replace(example, label=others[chosen]) if place in wrong and others else example
+        )
+    return found

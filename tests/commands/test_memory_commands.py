@@ -130,6 +130,9 @@ def test_evaluate_draws_examples_and_averages_over_seeds(run, checkpoint, folder
     half = json.loads(out.read_text())
     assert [len(one["taught"]) for one in half["runs"]] == [1, 1, 1]
     assert half["text"] == figures["text"]
+    assert run(*judge, "--mislabel", 1, "--seeds", 1, "--out", out)[0] == 0
+    assert json.loads(out.read_text())["miou"] < half["miou"]
+    assert run(*judge, "--mislabel", 2)[0] == 2
 
 
 def test_evaluate_judges_a_memory(run, checkpoint, folder, built, tmp_path):

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
-from lseg.memory.drawing import draw, half_of
+from lseg.memory.drawing import draw, half_of, mislabelled
+from lseg.memory.examples import Example, Vectors
 
 
 def pictures(drawn):
@@ -36,6 +38,17 @@ def test_a_rare_class_gets_what_there_is():
     occurs[4] = True
     assert draw(occurs, 5) == [(4, 0)]
     assert draw(occurs) == [(4, 0)]
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 1])
+def test_a_share_of_examples_gets_another_label(share):
+    vectors = Vectors(torch.zeros(1, 4), torch.zeros(1, 4))
+    labels = ["sky", "road", "tree"]
+    examples = [Example(labels[i % 3], f"{i}", f"{i}", 0.1, vectors, vectors) for i in range(10)]
+    found = mislabelled(examples, share, labels, seed=2)
+    pairs = list(zip(examples, found, strict=True))
+    assert sum(one.label != other.label for one, other in pairs) == 10 * share
+    assert all(one.key == other.key and other.label in labels for one, other in pairs)
 
 
 def test_half_of_the_classes_depends_on_the_seed():

@@ -44,6 +44,8 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, Mem
         shots: Pictures that are drawn for each class; they show the other classes in them, too.
         seeds: So many draws, whose figures are averaged.
         half: Examples for half of the classes alone.
+        mislabel: This share of the examples is called by another class's name, to see what
+            mistakes in them do.
         out: Where to write the figures.
     """
 
@@ -65,6 +67,7 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, Mem
     shots: Positive = 5
     seeds: Positive = 5
     half: bool = False
+    mislabel: float = 0.0
     out: Annotated[Path | None, Spelling("FILE.json")] = None
 
 
