@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from lseg.checkpoints.architectures import network_type
+from lseg.models.architectures import network_type
 from lseg.models.network import Network
 from lseg.store.checkpoint import read_checkpoint
 
