@@ -1,5 +1,7 @@
 """`lseg depth`."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ def test_depth_writes_numbers_a_16_bit_picture_and_a_preview(run, depth_folder, 
     code, told, err = run("depth", pictures, "--checkpoint", depth_folder, "--out", out)
     assert (code, err.count("Traceback")) == (0, 0)
     assert f"2 map(s) of inverse depth in {out}" in told
-    results = [f"{s}.{x}" for s in "ab" for x in ("npy", "png", "preview.png")]
+    results = [f"{s}.{x}" for s in "ab" for x in ("json", "npy", "png", "preview.png")]
     assert names(out) == [*results, "depth.yaml"]
     for stem, shape in {"a": (48, 64), "b": (37, 41)}.items():
         values = np.load(out / f"{stem}.npy")
@@ -27,6 +29,9 @@ def test_depth_writes_numbers_a_16_bit_picture_and_a_preview(run, depth_folder, 
             levels = np.asarray(picture)
         assert levels.dtype == np.uint16
         assert (levels.min(), levels.max()) == (0, 65535)
+        facts = json.loads((out / f"{stem}.json").read_text())
+        assert facts["unit"] == "inverse depth"
+        assert (facts["png_0"], facts["png_65535"]) == (values.min(), values.max())
         share = (values - values.min()) / (values.max() - values.min())
         assert np.abs(levels - 65535 * share.astype(np.float64)).max() < 1
         with Image.open(out / f"{stem}.preview.png") as picture:
@@ -67,6 +72,7 @@ def test_inverted_depth_is_told_to_be_in_metres(run, pictures, tmp_path):
         assert code == 0
         maps.append(np.load(tmp_path / "out" / "a.npy"))
     assert "depth in metres" in out
+    assert json.loads((tmp_path / "out" / "a.json").read_text())["unit"] == "metres"
     assert np.allclose(maps[1], 1 / (0.5 * maps[0] + 0.25), rtol=1e-4)
 
 

@@ -11,12 +11,12 @@ from lseg.convert.keymap import Conversion
 from lseg.errors import CheckpointError
 from lseg.files import read_json
 from lseg.store.folder import CONFIG_FILE
+from lseg.store.foreign_kinds import DPT_FAMILY
 
-KINDS: dict[str, Callable[[FolderContent], Conversion]] = {
-    "dpt": convert_dpt_folder,
-    "depth_anything": convert_depth_anything,
-    "tipsv2_dpt": convert_tipsv2,
-}
+CONVERTERS = (convert_dpt_folder, convert_depth_anything, convert_tipsv2)
+KINDS: dict[str, Callable[[FolderContent], Conversion]] = dict(
+    zip(DPT_FAMILY, CONVERTERS, strict=True)
+)
 """Converters by the `model_type` of `config.json`."""
 
 
