@@ -15,7 +15,20 @@ from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import double_size, upsample
 
 
-class DPTDepth(Network):
+class PixelNetwork(Network):
+    """Base: something of every pixel, made of pixels alone."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """What `on_grid` gives, for pixels (B, 3, H, W) of any size from 32 up."""
+        padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
+        return self.on_grid(padded)[..., :height, :width]
+
+    def on_grid(self, padded: Tensor) -> Tensor:
+        """Normalised pixels on the patch grid (B, 3, H, W) to (B, ..., H, W)."""
+        raise NotImplementedError
+
+
+class DPTDepth(PixelNetwork):
     """Monocular inverse depth, or metric depth where the configuration says so."""
 
     config_type = DepthConfig
@@ -43,23 +56,22 @@ class DPTDepth(Network):
             self.refine = nn.Conv2d(features // 2, config.hidden, 3, padding=1)
             self.depth = nn.Conv2d(config.hidden, 1, 1)
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def on_grid(self, padded: Tensor) -> Tensor:
         """Depth of every pixel.
 
         Args:
-            pixels: (B, 3, H, W), normalised as `config.preprocessing` says; H and W from 32 up.
+            padded: (B, 3, H, W), normalised as `config.preprocessing` says, on the patch grid.
 
         Returns:
             (B, H, W), measured in `config.unit`: metres, or inverse depth of unknown scale and
             shift, at least 0; with `config.invert` metres are 1 / (scale * inverse depth + shift).
         """
-        padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
         features = double_size(self.trunk(padded))
         if self.mix is not None:
             features = self.mix(features).relu()
         size = (padded.shape[-2], padded.shape[-1])
         answer = self._mean_bin(features) if self.config.bins else self._regress(features, size)
-        answer = upsample(answer, size)[:, 0, :height, :width]
+        answer = upsample(answer, size)[:, 0]
         if not self.config.invert:
             return answer
         return 1 / (self.config.scale * answer + self.config.shift).clamp_min(1e-8)
@@ -86,7 +98,7 @@ class DPTDepth(Network):
         return (weights * bins).sum(1, keepdim=True) / weights.sum(1, keepdim=True)
 
 
-class DPTNormals(Network):
+class DPTNormals(PixelNetwork):
     """Surface normals."""
 
     config_type = NormalsConfig
@@ -100,22 +112,20 @@ class DPTNormals(Network):
         self.mix = nn.Conv2d(features, features, 3, padding=1)
         self.classify = nn.Conv2d(features, 3, 1)
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def on_grid(self, padded: Tensor) -> Tensor:
         """The direction in which the surface at every pixel looks.
 
         Args:
-            pixels: (B, 3, H, W), normalised as `config.preprocessing` says; H and W from 32 up.
+            padded: (B, 3, H, W), normalised as `config.preprocessing` says, on the patch grid.
 
         Returns:
             (B, 3, H, W): x, y and z, of length 1.
         """
-        padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
         normals = self.classify(self.mix(double_size(self.trunk(padded))))
-        normals = upsample(F.normalize(normals), padded.shape[-2:])[..., :height, :width]
-        return F.normalize(normals)
+        return F.normalize(upsample(F.normalize(normals), padded.shape[-2:]))
 
 
-class DPTSegmentation(Network):
+class DPTSegmentation(PixelNetwork):
     """Logits over the fixed classes `labels`."""
 
     config_type = SegmentationConfig
@@ -137,11 +147,9 @@ class DPTSegmentation(Network):
         """Class names, in the order of the logits."""
         return list(self.config.labels)
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Logits (B, K, H, W) of normalised pixels (B, 3, H, W); H and W from 32 up."""
-        padded, (height, width) = pad_to_multiple(pixels, self.trunk.multiple)
-        logits = self.half_logits(padded)
-        return upsample(logits, padded.shape[-2:])[..., :height, :width]
+    def on_grid(self, padded: Tensor) -> Tensor:
+        """Normalised pixels on the patch grid (B, 3, H, W) to logits (B, K, H, W)."""
+        return upsample(self.half_logits(padded), padded.shape[-2:])
 
     def half_logits(self, padded: Tensor) -> Tensor:
         """Pixels on the patch grid (B, 3, H, W) to logits (B, K, H/2, W/2)."""

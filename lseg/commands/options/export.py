@@ -10,7 +10,7 @@ from lseg.commands.options.shared import CheckpointOptions
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(CheckpointOptions):
-    """The image side as ONNX or torch.export program.
+    """A network, of an LSeg the image side, as ONNX or torch.export program.
 
     Attributes:
         out: The program; its name ends in .onnx or .pt2.
