@@ -39,7 +39,7 @@ def assert_same_depth(peer, model, sizes):
     for size in sizes:
         pixels = torch.randn(2, 3, *size)
         theirs = upsample(peer(pixels).predicted_depth[:, None], size)[:, 0]
-        assert theirs.std() > 0.01
+        assert theirs.std() > 0.003
         assert (model(pixels) - theirs).abs().max() < 1e-4
 
 
@@ -83,7 +83,7 @@ def test_a_plain_dpt_for_segmentation_in_a_pipeline(tmp_path):
     picture = Image.effect_mandelbrot((64, 64), (-2, -1.5, 1, 1.5), 50).convert("RGB")
     found = transformers.pipeline("image-segmentation", model=str(tmp_path))(picture)
     assert {part["label"] for part in found} <= set(LABELS)
-    assert sum(torch.frombuffer(part["mask"].tobytes(), dtype=torch.uint8).bool().sum()
+    assert sum(torch.frombuffer(bytearray(part["mask"].tobytes()), dtype=torch.uint8).bool().sum()
                for part in found) == 64 * 64  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def test_what_transformers_does_not_have_is_refused(tmp_path, model, named):
     assert not (tmp_path / "out").exists()
 
 
-def test_tipsv2_is_refused_so_far(tmp_path):
+def test_tipsv2_is_refused(tmp_path):
     model = load_model(save_peer(tipsv2_dpt(), tmp_path / "theirs"))
-    with pytest.raises(LSegError, match="bins or invert"):
+    with pytest.raises(LSegError, match="readout_activation"):
         export_folder(model, tmp_path / "out")

@@ -8,7 +8,7 @@ since. facebook/dpt-dinov2-* have a `backbone_config`.
 from collections.abc import Mapping
 from typing import Any
 
-from lseg.config import DepthConfig, NetworkConfig, SegmentationConfig, TrunkConfig
+from lseg.config import DepthConfig, NetworkConfig, OddGrids, SegmentationConfig, TrunkConfig
 from lseg.convert.huggingface.content import FolderContent
 from lseg.convert.huggingface.decoder import (
     CLASSIFIER,
@@ -72,7 +72,7 @@ def trunk_config(options: Mapping[str, Any], source: str) -> TrunkConfig:
     Raises:
         CheckpointError: Naming the first option that networks here do not have.
     """
-    odd_grids = "double" if _has_backbone(options) else "pad"
+    odd_grids: OddGrids = "double" if _has_backbone(options) else "pad"
     return decoder_trunk(options, DEFAULTS, _encoder(options, source), odd_grids, source)
 
 

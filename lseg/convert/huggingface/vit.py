@@ -114,11 +114,11 @@ def vit_encoder(options: Mapping[str, Any], source: str) -> Encoder:
     }
     names = HYBRID if hybrid else PLAIN
     name, arguments = timm_backbone(sizes, values["intermediate_size"], names)
-    one, two, three, four = (*range(first), *blocks)
+    levels = [*range(first), *blocks]
     return Encoder(
         name,
         arguments,
-        (one, two, three, four),
+        (levels[0], levels[1], levels[2], levels[3]),
         patch,
         False,
         "bilinear",
