@@ -46,7 +46,7 @@ class DPTDepth(PixelNetwork):
             raise ConfigError(
                 f"min_depth is {config.min_depth}, max_depth {config.max_depth}: bins lie between"
             )
-        self.trunk = build_trunk(config.trunk)
+        self.trunk = build_trunk(self.config.trunk)
         mixes = binned or config.mixes
         self.mix = nn.Conv2d(features, features, 3, padding=1) if mixes else None
         if binned:
@@ -108,7 +108,7 @@ class DPTNormals(PixelNetwork):
         """A network with random weights."""
         super().__init__(config)
         features = config.trunk.features
-        self.trunk = build_trunk(config.trunk)
+        self.trunk = build_trunk(self.config.trunk)
         self.mix = nn.Conv2d(features, features, 3, padding=1)
         self.classify = nn.Conv2d(features, 3, 1)
 
@@ -135,7 +135,7 @@ class DPTSegmentation(PixelNetwork):
         """A network with random weights."""
         super().__init__(config)
         features, plain = config.trunk.features, config.plain_head
-        self.trunk = build_trunk(config.trunk)
+        self.trunk = build_trunk(self.config.trunk)
         self.mix = nn.Conv2d(features, features, 3, padding=1, bias=plain)
         self.norm = nn.Identity() if plain else nn.BatchNorm2d(features)
         self.activation = nn.Identity() if plain else nn.ReLU()

@@ -13,8 +13,8 @@ from lseg.convert.huggingface.fields import (
     read_options,
     wrong_option,
 )
-from lseg.convert.huggingface.weights import merge_attention, read_weights, unused_blocks
-from lseg.convert.keymap import Conversion, Rule, rename_keys, take_renamed
+from lseg.convert.huggingface.weights import merge_attention, read_weights, rename_weights
+from lseg.convert.keymap import Conversion, Rule
 
 DECODER_DEFAULTS: dict[str, Any] = {
     **decoder.DEFAULTS,
@@ -67,8 +67,6 @@ def convert_depth_anything(content: FolderContent) -> Conversion:
     )
     weights = read_weights(content.folder)
     merge_attention(weights, encoder.blocks, trunk.levels[-1] + 1, name)
-    unused = unused_blocks(weights, encoder.blocks, trunk.levels[-1])
-    rules = [*unused, *HEAD_RULES, *encoder.rules, *decoder.NECK_RULES]
-    renaming = rename_keys(weights, rules, source)
-    parts = take_renamed(weights, renaming.kept)
-    return Conversion("Depth Anything (Hugging Face)", config, parts, None, renaming.dropped, rules)
+    rest = (*HEAD_RULES, *decoder.NECK_RULES)
+    parts, dropped, rules = rename_weights(weights, encoder, rest, source)
+    return Conversion("Depth Anything (Hugging Face)", config, parts, None, dropped, rules)

@@ -23,8 +23,8 @@ from lseg.convert.huggingface.encoder import Encoder
 from lseg.convert.huggingface.fields import read_mapping, wrong_option
 from lseg.convert.huggingface.preprocessor import label_names
 from lseg.convert.huggingface.vit import vit_encoder
-from lseg.convert.huggingface.weights import merge_attention, read_weights, unused_blocks
-from lseg.convert.keymap import Conversion, rename_keys, take_renamed
+from lseg.convert.huggingface.weights import merge_attention, read_weights, rename_weights
+from lseg.convert.keymap import Conversion
 from lseg.errors import CheckpointError
 
 KINDS = {
@@ -46,11 +46,7 @@ def convert_dpt_folder(content: FolderContent) -> Conversion:
     trunk = trunk_config(options, source.name)
     preprocessing = content.preprocessing
     weights = read_weights(content.folder)
-    last = trunk.levels[-1]
-    merge_attention(weights, encoder.blocks, last + 1, source.name)
-    unused = unused_blocks(weights, encoder.blocks, last)
-    rules = [*unused, *head_rules, *encoder.rules, *NECK_RULES]
-    renaming = rename_keys(weights, rules, source)
+    merge_attention(weights, encoder.blocks, encoder.levels[-1] + 1, source.name)
     config: NetworkConfig
     if kind == "depth":
         # The networks that have this convolution, DINOv2's, were trained on metres.
@@ -61,9 +57,9 @@ def convert_dpt_folder(content: FolderContent) -> Conversion:
             raise CheckpointError(f"{source} lacks the weight {CLASSIFIER!r}")
         labels = label_names(options, len(weights[CLASSIFIER]), source.name)
         config = SegmentationConfig(trunk, preprocessing, labels)
-    parts = take_renamed(weights, renaming.kept)
+    parts, dropped, rules = rename_weights(weights, encoder, (*head_rules, *NECK_RULES), source)
     kind = f"DPT for {kind} (Hugging Face)"
-    return Conversion(kind, config, parts, None, renaming.dropped, rules)
+    return Conversion(kind, config, parts, None, dropped, rules)
 
 
 def trunk_config(options: Mapping[str, Any], source: str) -> TrunkConfig:

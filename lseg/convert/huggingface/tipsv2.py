@@ -16,8 +16,8 @@ from lseg.convert.huggingface.decoder import UNUSED_UNIT
 from lseg.convert.huggingface.encoder import MASK_TOKEN, UNUSED_TOP, VIT, Encoder, timm_backbone
 from lseg.convert.huggingface.fields import check_options, read_mapping, read_options
 from lseg.convert.huggingface.preprocessor import label_names
-from lseg.convert.huggingface.weights import read_weights, unused_blocks
-from lseg.convert.keymap import Conversion, Rule, Source, rename_keys, shape_of, take_renamed
+from lseg.convert.huggingface.weights import read_weights, rename_weights
+from lseg.convert.keymap import Conversion, Rule, Source, shape_of
 from lseg.errors import CheckpointError
 
 DEFAULTS: dict[str, Any] = {
@@ -94,14 +94,12 @@ def convert_tipsv2(content: FolderContent) -> Conversion:
         labels = label_names(options, classes, name)
         config = SegmentationConfig(trunk, preprocessing, labels, plain_head=True)
     _add_position_of_class_token(weights, source)
-    shape_of(weights, _last_weight(task), source, ndim=2)
-    weights[_last_weight(task)] = weights[_last_weight(task)][:, :, None, None]  # as a convolution
-    unused = unused_blocks(weights, encoder.blocks, trunk.levels[-1])
-    rules = [*unused, *head_rules(task), *encoder.rules]
-    renaming = rename_keys(weights, rules, source)
-    parts = take_renamed(weights, renaming.kept)
+    last = _last_weight(task)
+    shape_of(weights, last, source, ndim=2)
+    weights[last] = weights[last][:, :, None, None]  # as a convolution
+    parts, dropped, rules = rename_weights(weights, encoder, head_rules(task), source)
     kind = f"TIPSv2-DPT for {task} (Hugging Face)"
-    return Conversion(kind, config, parts, None, renaming.dropped, rules)
+    return Conversion(kind, config, parts, None, dropped, rules)
 
 
 def tipsv2_encoder(options: Mapping[str, Any], source: str) -> Encoder:

@@ -1,13 +1,15 @@
 """Weights of a Hugging Face folder, whole or in shards, and what precedes their renaming."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lseg.convert.keymap import Rule
+from lseg.convert.huggingface.encoder import Encoder
+from lseg.convert.keymap import Rule, Source, rename_keys, take_renamed
 from lseg.errors import CheckpointError
 from lseg.files import read_json
 from lseg.store.folder import WEIGHTS_FILE
@@ -63,6 +65,34 @@ def merge_attention(weights: dict[str, Tensor], before: str, blocks: int, source
                         f"{tuple(parts[0].shape)}"
                     )
             weights[key.replace("#", "qkv")] = torch.cat(parts)
+
+
+class Renamed(NamedTuple):
+    """Weights under the names of this project, those left out, and the rules that did it."""
+
+    weights: dict[str, Tensor]
+    dropped: dict[str, str]
+    rules: Sequence[Rule]
+
+
+def rename_weights(
+    weights: dict[str, Tensor], encoder: Encoder, decoder: Sequence[Rule], source: Source
+) -> Renamed:
+    """Renames all weights of a folder; takes the tensors out of `weights`.
+
+    Args:
+        weights: As the folder has them.
+        encoder: Its image encoder, with the key map of that.
+        decoder: Key map of everything else.
+        source: What to call the folder in errors.
+
+    Raises:
+        CheckpointError: Naming the first weight that no rule knows.
+    """
+    unused = unused_blocks(weights, encoder.blocks, encoder.levels[-1])
+    rules = [*unused, *decoder, *encoder.rules]
+    renaming = rename_keys(weights, rules, source)
+    return Renamed(take_renamed(weights, renaming.kept), renaming.dropped, rules)
 
 
 def unused_blocks(keys: Iterable[str], before: str, last: int) -> list[Rule]:
