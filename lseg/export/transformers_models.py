@@ -108,10 +108,15 @@ class LSegForSemanticSegmentation(Wrapped):
             labels: What to ask an LSeg for; they are encoded here, once. A `DPTSegmentation` has
                 its own.
         """
-        vectors = network.encode_labels(labels or []) if isinstance(network, LSeg) else None
-        names = dict(enumerate(labels if isinstance(network, LSeg) and labels else network.labels))
+        names, vectors = labels or [], None
+        if isinstance(network, LSeg):
+            vectors = network.encode_labels(names)
+        else:
+            names = network.labels
         wrapped = cls._holding(
-            network, id2label=names, label2id={name: index for index, name in names.items()}
+            network,
+            id2label=dict(enumerate(names)),
+            label2id={name: index for index, name in enumerate(names)},
         )
         wrapped.label_vectors = torch.zeros(0, 0) if vectors is None else vectors
         return wrapped
