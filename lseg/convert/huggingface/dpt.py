@@ -78,7 +78,7 @@ def _has_backbone(options: Mapping[str, Any]) -> bool:
 
 
 def _encoder(options: Mapping[str, Any], source: str) -> Encoder:
-    if options.get("backbone") is not None:
+    if options.get("backbone") is not None and not options.get("is_hybrid"):
         raise wrong_option(source, "backbone", options["backbone"], ["none, or a backbone_config"])
     if not _has_backbone(options):
         return vit_encoder(options, source)
