@@ -11,6 +11,10 @@ from lseg.errors import ConfigError
 Readout = Literal["ignore", "add", "project"]
 Block = Literal["none", "depthwise", "bottleneck"]
 Activation = Literal["relu", "lrelu", "tanh"]
+Positions = Literal["bilinear", "antialiased", "bicubic"]
+OddGrids = Literal["pad", "level", "double"]
+ReadoutActivation = Literal["gelu", "gelu_tanh"]
+DepthActivation = Literal["relu", "sigmoid"]
 
 HALF = (0.5, 0.5, 0.5)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -30,6 +34,16 @@ class TrunkConfig:
         readout: What happens to the class token: dropped, added, or concatenated and projected.
         features: Channels of the fusion blocks.
         batch_norm: Batch norm in the residual units (segmentation) or none (depth).
+        unit_bias: Whether convolutions of residual units without batch norm have a bias.
+        level_norm: Whether levels come through the transformer's final norm.
+        positions: How position embeddings are resampled to another grid: `bilinear` (DPT, LSeg),
+            `bicubic` (DINOv2), or bilinear and `antialiased` (TIPSv2).
+        odd_grids: What is done where a transformer's grid is odd, so that the coarsest level is not
+            half of it. `pad`: nothing, for pictures are padded until it is even (the paper's
+            networks). `level`: a coarser map is brought to the size of the level that it is added
+            to (Depth Anything). `double`: every map is doubled, and the level is stretched to that
+            (DPT with a backbone of its own in transformers).
+        readout_activation: What follows the readout's projection: GELU, or its tanh approximation.
     """
 
     backbone: str = "vit_large_patch16_384"
@@ -39,6 +53,11 @@ class TrunkConfig:
     readout: Readout = "project"
     features: int = 256
     batch_norm: bool = True
+    unit_bias: bool = True
+    level_norm: bool = False
+    positions: Positions = "bilinear"
+    odd_grids: OddGrids = "pad"
+    readout_activation: ReadoutActivation = "gelu"
 
 
 @dataclass(frozen=True)
@@ -114,18 +133,41 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class DepthConfig(NetworkConfig):
-    """A depth network. MiDaS networks give inverse depth; KITTI's and NYU's invert it to metres.
+    """A depth network.
+
+    MiDaS networks and Depth Anything give inverse depth; DPT's for KITTI and NYU invert it to
+    metres; others give metres as they are.
 
     Attributes:
         scale: Factor of the inverse depth, where it is inverted.
         shift: Added to it, where it is inverted.
         invert: Give depth instead of inverse depth.
+        metric: Whether the answer is in metres without being inverted.
+        mixes: Whether the head begins with a 3x3 convolution and a ReLU of its own (DINOv2).
+        hidden: Channels before the head's last convolution.
+        activation: What follows that: ReLU, or a sigmoid (metric Depth Anything).
+        max_depth: Factor of the activation's answer; the farthest depth, where there are bins.
+        bins: Number of depths, evenly from `min_depth` to `max_depth`, of which the answer is a
+            weighted mean (TIPSv2, after AdaBins); 0 where the head gives the depth itself.
+        min_depth: The nearest of them.
     """
 
     architecture = "dpt-depth"
     scale: float = 1.0
     shift: float = 0.0
     invert: bool = False
+    metric: bool = False
+    mixes: bool = False
+    hidden: int = 32
+    activation: DepthActivation = "relu"
+    max_depth: float = 1.0
+    bins: int = 0
+    min_depth: float = 0.0
+
+    @property
+    def unit(self) -> str:
+        """What the answer is measured in: `metres`, or `inverse depth` of no known scale."""
+        return "metres" if self.invert or self.metric else "inverse depth"
 
 
 @dataclass(frozen=True)
@@ -134,10 +176,19 @@ class SegmentationConfig(NetworkConfig):
 
     Attributes:
         labels: Their names, in the order of the logits.
+        plain_head: Whether the head is two convolutions and nothing between (TIPSv2).
     """
 
     architecture = "dpt-segmentation"
     labels: tuple[str, ...] = ()
+    plain_head: bool = False
+
+
+@dataclass(frozen=True)
+class NormalsConfig(NetworkConfig):
+    """A network for surface normals."""
+
+    architecture = "dpt-normals"
 
 
 @dataclass(frozen=True)

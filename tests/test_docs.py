@@ -22,6 +22,7 @@ PARSED_ONLY = {
     "parsed only: needs the Hub": "tests/store/test_hub.py",
     "parsed only: needs a running demo": "tests/demo/test_api.py",
     "parsed only: an export takes long": "tests/export/test_export.py",
+    "parsed only: needs transformers": "tests/export/test_transformers_models.py",
 }
 TRAINING = ("lseg fit", "lseg validate", "lseg test")
 each_page = pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)

@@ -17,7 +17,7 @@ def convert(options: ConvertOptions) -> None:
     if depth == {"scale": 1.0, "shift": 0.0, "invert": False}:
         depth = {}
     block = SpatialBlockOptions(options.block, options.block_depth, options.block_activation)
-    wanted = Unsaid(block, labels, options.size, depth, options.clip_model)
+    wanted = Unsaid(block, labels, options.size, depth, options.clip_model, options.task)
     conversion = convert_checkpoint(options.source, options.destination, wanted)
     OptionsRecord.in_folder(options.destination, "convert", options).write()
     weights = conversion.weights or conversion.text or {}

@@ -1,5 +1,6 @@
-"""`lseg depth`: depth maps of pictures."""
+"""`lseg depth`: depth maps of pictures, or surface normals."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,57 +14,83 @@ from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
 from lseg.commands.rows import Row, check_results, picture_rows
 from lseg.commands.run import end_run, run_rows
-from lseg.files import atomic_file
+from lseg.errors import CheckpointError
+from lseg.files import atomic_file, write_json
 from lseg.inference.prefetch import Picture
 from lseg.inference.sharding import Shard, process_group
 from lseg.inference.views import InferenceConfig, resize_short_side, to_tensor
-from lseg.models.dpt import DPTDepth
+from lseg.models.dpt import DPTDepth, DPTNormals
+from lseg.models.network import Network
 from lseg.models.upsample import upsample
-from lseg.visualize import depth_colours
+from lseg.visualize import depth_colours, normal_colours
 
-ENDINGS = (".npy", ".png", ".preview.png")
+ENDINGS = (".npy", ".png", ".preview.png", ".json")
+
+Save = Callable[[Path, np.ndarray], None]
 
 
 def depth(options: DepthOptions) -> None:
-    """Writes `<stem>.npy`, `<stem>.png` (16 bit) and `<stem>.preview.png` for every picture."""
+    """Writes `<stem>.npy`, `.png` (16 bit, of depth alone), `.preview.png` and `.json`.
+
+    Raises:
+        CheckpointError: If the checkpoint is no network for depth or normals.
+    """
     InferenceConfig(options.size)  # refuses an impossible one
     rows = picture_rows(options.images, options.keep_folders)
     out = output_folder(options.out)
     check_results(rows, ENDINGS, out)
     record = OptionsRecord.in_folder(out, "depth", options)
-    model = model_from(options, DPTDepth)
+    model = model_from(options, Network)
+    kind, save = _answer(model, options.checkpoint)
     size = model.config.preprocessing.size if options.size is None else options.size
     shard = Shard.of_process()
 
     read = picture_reader(options, model.device)
 
     def work(row: Row, picture: Picture) -> None:
-        values = depth_map(model, picture.image, size)
+        values = pixel_map(model, picture.image, size)
         record.write()
-        save_depth(out / row.name, values)
+        save(out / row.name, values)
 
     with process_group(shard, needed=False):
         failed = run_rows(rows, lambda row: read(row.path), work, shard, options.strict)
-    kind = "depth in metres" if model.config.invert else "inverse depth"
     if shard.first and failed < len(rows):
         print(f"{len(rows) - failed} map(s) of {kind} in {out}")
     end_run(failed, rows)
 
 
+def _answer(model: Network, checkpoint: object) -> tuple[str, Save]:
+    """What a network's maps are, in words, and what writes one."""
+    if isinstance(model, DPTNormals):
+        return "normals", save_normals
+    if not isinstance(model, DPTDepth):
+        raise CheckpointError(
+            f"{checkpoint} is of the kind {type(model).__name__}, and this command takes the kinds "
+            "DPTDepth and DPTNormals: give another --checkpoint"
+        )
+    unit = model.config.unit
+    kind = f"depth in {unit}" if unit == "metres" else unit
+    return kind, lambda stem, values: save_depth(stem, values, unit)
+
+
 @torch.inference_mode()
-def depth_map(model: DPTDepth, picture: Image.Image, size: int) -> np.ndarray:
-    """The network's answer at the picture's own size, (H, W) float32; see `DPTDepth.forward`."""
+def pixel_map(model: Network, picture: Image.Image, size: int) -> np.ndarray:
+    """The network's answer at the picture's own size, (H, W) or (3, H, W) float32."""
     pixels = resize_short_side(to_tensor(picture), size)
     answer = model(model.normalize(pixels[None].to(model.device)))
-    return upsample(answer[:, None], (picture.height, picture.width))[0, 0].float().cpu().numpy()
+    maps = upsample(answer if answer.ndim == 4 else answer[:, None], picture.size[::-1])
+    return maps[0, 0 if answer.ndim == 3 else slice(None)].float().cpu().numpy()
 
 
-def save_depth(stem: Path, values: np.ndarray) -> None:
+def save_depth(stem: Path, values: np.ndarray, unit: str) -> None:
     """The map as floats, as 16-bit PNG from its least (0) to its greatest value (65535), in colour.
+
+    A JSON file says what it is measured in, and what the two ends of the PNG stand for.
 
     Args:
         stem: Path without a suffix.
         values: (H, W) float32.
+        unit: `DepthConfig.unit`.
     """
     low, high = float(values.min()), float(values.max())
     share = (values - low) / (high - low) if high > low else np.zeros_like(values)
@@ -73,3 +100,21 @@ def save_depth(stem: Path, values: np.ndarray) -> None:
         Image.fromarray(np.round(65535 * share).astype(np.uint16)).save(partial)
     with atomic_file(f"{stem}.preview.png") as partial:
         Image.fromarray(depth_colours(share)).save(partial)
+    facts = {"values": "depth", "unit": unit, "png_0": low, "png_65535": high}
+    write_json(f"{stem}.json", facts)
+
+
+def save_normals(stem: Path, values: np.ndarray) -> None:
+    """The vectors as floats, in colour, and a JSON file that says what they are.
+
+    Args:
+        stem: Path without a suffix.
+        values: (3, H, W) float32.
+    """
+    values = values / np.maximum(np.linalg.norm(values, axis=0, keepdims=True), 1e-12)
+    with atomic_file(f"{stem}.npy") as partial:
+        np.save(partial, values)
+    with atomic_file(f"{stem}.preview.png") as partial:
+        Image.fromarray(normal_colours(values)).save(partial)
+    facts = {"values": "normals", "unit": "vectors x, y, z of length 1, (3, H, W)"}
+    write_json(f"{stem}.json", facts)

@@ -9,12 +9,12 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from lseg.checkpoints.architectures import build_network
 from lseg.config import LSegConfig, NetworkConfig, TextConfig
 from lseg.convert.keymap import Conversion, Source
 from lseg.convert.recognise import ConvertOptions, recognise
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import write_json
+from lseg.models.architectures import build_network
 from lseg.paths import user_path
 from lseg.store.folder import write_folder, write_text_folder
 from lseg.store.tensors import load_weights

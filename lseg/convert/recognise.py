@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lseg.convert.clip import RULES as CLIP_RULES
 from lseg.convert.clip import SEPARATE, convert_clip
-from lseg.convert.huggingface import convert_huggingface, is_huggingface
+from lseg.convert.huggingface.folder import convert_huggingface, is_huggingface
 from lseg.convert.keymap import Conversion, Rule, Source, share_known
 from lseg.convert.official import (
     DEPTH_RULES,
@@ -24,8 +24,8 @@ from lseg.store.foreign import read_state_dict
 from lseg.store.foreign_kinds import is_clip, is_official_dpt, is_official_lseg, strip_prefixes
 
 FORMATS = (
-    "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, a Hugging Face DPT folder, or "
-    "the weights of a CLIP"
+    "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, a Hugging Face folder of the "
+    "DPT family, or the weights of a CLIP"
 )
 
 FLAGS = {
@@ -34,6 +34,7 @@ FLAGS = {
     "size": "--size",
     "depth": "--scale, --shift or --invert",
     "clip_model": "--clip-model",
+    "task": "--task",
 }
 
 
@@ -47,6 +48,7 @@ class ConvertOptions:
         size: Shorter side of the input that the network was trained for, if not the usual one.
         depth: `scale`, `shift` and `invert` of a depth network.
         clip_model: open_clip name of a CLIP.
+        task: Which head of a TIPSv2-DPT: `depth`, `normals` or `segmentation`.
     """
 
     block: SpatialBlockOptions = field(default_factory=SpatialBlockOptions)
@@ -54,6 +56,7 @@ class ConvertOptions:
     size: int | None = None
     depth: dict[str, Any] = field(default_factory=dict)
     clip_model: str | None = None
+    task: str | None = None
 
 
 class Recognised(NamedTuple):
@@ -119,9 +122,9 @@ def recognise(source: Path, options: ConvertOptions) -> Recognised:
     """
     if source.is_dir():
         if is_huggingface(source):
-            _refuse_others(options, "a Hugging Face DPT", frozenset({"size"}))
-            return Recognised(convert_huggingface(source), Source(str(source)))
-        raise CheckpointError(f"{source} is no Hugging Face DPT folder; accepted are {FORMATS}")
+            _refuse_others(options, "a Hugging Face folder", frozenset({"size", "task"}))
+            return Recognised(convert_huggingface(source, options.task), Source(str(source)))
+        raise CheckpointError(f"{source} is no Hugging Face folder; accepted are {FORMATS}")
     weights, prefix = strip_prefixes(read_state_dict(source))
     origin, keys = Source(str(source), prefix), set(weights)
     kind = next((kind for kind in KINDS if kind.is_one(keys)), None)

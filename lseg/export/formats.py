@@ -3,7 +3,7 @@
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -13,14 +13,21 @@ from torch import Tensor
 
 import lseg
 from lseg.errors import LSegError
-from lseg.export.program import LABELS, LOGITS, PIXELS, export_program, smallest_side
+from lseg.export.interface import (
+    Interface,
+    describe_program,
+    example_inputs,
+    interface_of,
+    program_of,
+)
 from lseg.files import atomic_file
-from lseg.models.lseg import LSeg
+from lseg.models.dpt import DPTDepth
+from lseg.models.network import Network
 
-RunProgram = Callable[[Tensor, Tensor], Tensor]
+RunProgram = Callable[..., Tensor]
 
 TOLERANCE = 1e-4
-"""Largest absolute difference between the logits of the program and of the network."""
+"""Largest difference between the answers of the program and of the network; see `export`."""
 
 ONNX_LIMIT = 2**31
 """An ONNX file is a protobuf message, which cannot have more bytes."""
@@ -29,17 +36,17 @@ ONNX_LIMIT = 2**31
 class ProgramFormat(Protocol):
     """A kind of program file."""
 
-    def write(self, model: LSeg, path: Path, details: dict[str, str]) -> None:
-        """Writes the image side of a model, with texts that describe it."""
+    def write(self, model: Network, path: Path, details: dict[str, str]) -> None:
+        """Writes a model, or its image side, with texts that describe it."""
 
     def load(self, path: Path) -> RunProgram:
-        """The program of a file, as a function of pixels and label vectors."""
+        """The program of a file, as a function of its inputs."""
 
 
 class OnnxFile:
     """For any ONNX runtime; `details` become the model's metadata."""
 
-    def write(self, model: LSeg, path: Path, details: dict[str, str]) -> None:
+    def write(self, model: Network, path: Path, details: dict[str, str]) -> None:
         """See `ProgramFormat`.
 
         Raises:
@@ -57,18 +64,19 @@ class OnnxFile:
             import onnxscript  # noqa: F401
         except ImportError as error:
             raise LSegError(f'{error.name} is missing: pip install "lseg[onnx]"') from error
+        interface = interface_of(model)
         with warnings.catch_warnings(action="ignore"):
             exported = torch.onnx.export(
-                export_program(model),
-                input_names=[PIXELS, LABELS],
-                output_names=[LOGITS],
+                program_of(model),
+                input_names=list(interface.inputs),
+                output_names=[interface.output],
                 verbose=False,
             )
         assert exported is not None
         exported.model.metadata_props.update(details)
         exported.model.producer_name = "lseg"
         exported.model.producer_version = lseg.__version__
-        name_dimensions(exported.model)
+        name_dimensions(exported.model, interface)
         exported.save(path, external_data=False)
 
     def load(self, path: Path) -> RunProgram:
@@ -79,19 +87,19 @@ class OnnxFile:
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-        def run(pixels: Tensor, vectors: Tensor) -> Tensor:
-            inputs = {PIXELS: pixels.numpy(), LABELS: vectors.numpy()}
-            return torch.from_numpy(np.asarray(session.run([LOGITS], inputs)[0]))
+        def run(*inputs: Tensor) -> Tensor:
+            names = [entry.name for entry in session.get_inputs()]
+            given = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
+            return torch.from_numpy(np.asarray(session.run(None, given)[0]))
 
         return run
 
 
-def name_dimensions(model: object) -> None:
+def name_dimensions(model: object, interface: Interface) -> None:
     """Calls the free dimensions of inputs and output by their names, instead of formulas."""
-    axes = {PIXELS: ("batch", 3, "height", "width"), LOGITS: ("batch", "labels", "height", "width")}
+    axes = {**interface.inputs, interface.output: interface.axes}
     for value in (*model.graph.inputs, *model.graph.outputs):  # type: ignore[attr-defined]
-        names = axes.get(value.name, ("labels", value.shape[-1]))
-        for index, name in enumerate(names):
+        for index, name in enumerate(axes[value.name]):
             value.shape[index] = name
 
 
@@ -102,10 +110,10 @@ class TorchProgramFile:
     one picture, which the check of `export` covers.
     """
 
-    def write(self, model: LSeg, path: Path, details: dict[str, str]) -> None:
+    def write(self, model: Network, path: Path, details: dict[str, str]) -> None:
         """See `ProgramFormat`."""
         text = json.dumps(details, indent=2, ensure_ascii=False)
-        program = export_program(model)
+        program = program_of(model)
         with warnings.catch_warnings(action="ignore"):  # what it stores is checked by running it
             torch.export.save(program, path, extra_files={"details.json": text})
 
@@ -129,15 +137,15 @@ def format_of(path: Path) -> ProgramFormat:
     return FORMATS[path.suffix]
 
 
-def export(model: LSeg, path: str | os.PathLike[str]) -> float:
-    """Writes the image side of a network as a program; whole and checked, or not at all.
+def export(model: Network, path: str | os.PathLike[str]) -> float:
+    """Writes a network, of an LSeg the image side, as a program; whole and checked, or not at all.
 
     Args:
         model: In float32, on the CPU.
         path: A file that ends in `.onnx` or `.pt2`.
 
     Returns:
-        The largest difference to the network's logits: three sizes, each with 2, 20 and 200 labels.
+        The largest difference to the network's answers; see `largest_difference`.
 
     Raises:
         LSegError: If the name is of no known format, packages are missing, or the program's answers
@@ -151,47 +159,23 @@ def export(model: LSeg, path: str | os.PathLike[str]) -> float:
         worst = largest_difference(model, kind.load(partial))
         if not worst <= TOLERANCE:
             raise LSegError(
-                f"the program's logits differ from the network's by {worst:.1e}, more than "
+                f"the program's answers differ from the network's by {worst:.1e}, more than "
                 f"{TOLERANCE:.0e}: {path} is not written"
             )
     return worst
 
 
-def describe_program(model: LSeg) -> dict[str, str]:
-    """What a user of the program must know, as texts: JSON where it is more than a number."""
-    config = model.config.to_dict()
-    least = smallest_side(model)
-    return {
-        "lseg_version": lseg.__version__,
-        "config": json.dumps(config),
-        "preprocessing": json.dumps(config["preprocessing"]),
-        "text_encoder": json.dumps(config["text"]),
-        "training_labels": json.dumps(config["labels"], ensure_ascii=False),
-        "pixels": f"(batch, 3, height, width) float32: RGB / 255, less mean, by std; height and "
-        f"width from {least} up",
-        "label_vectors": f"(labels, {model.config.embed_dim}) float32, of any norm",
-        "logits": "(batch, labels, height, width) float32: the softmax over the labels is the "
-        "probability",
-    }
-
-
 @torch.inference_mode()
-def largest_difference(model: LSeg, run: RunProgram) -> float:
-    """Between a program and its network, absolute, over sizes and numbers of labels."""
+def largest_difference(model: Network, run: RunProgram) -> float:
+    """Between a program and its network: at three sizes, of an LSeg with 2, 20 and 200 labels.
+
+    Absolute, but divided by depths beyond 1, as in metres.
+    """
     differences = []
-    for pixels, vectors in example_inputs(model):
-        found, wanted = run(pixels, vectors), model(pixels, vectors)
+    for inputs in example_inputs(model):
+        found, wanted = run(*inputs), model(*inputs)
         if found.shape != wanted.shape:
             raise LSegError(f"the program gives {tuple(found.shape)}, not {tuple(wanted.shape)}")
-        differences.append((found - wanted).abs().max())
+        scale = wanted.abs().clamp_min(1) if isinstance(model, DPTDepth) else 1
+        differences.append(((found - wanted).abs() / scale).max())
     return float(torch.stack(differences).max())  # NaN, if any is
-
-
-def example_inputs(model: LSeg) -> Iterator[tuple[Tensor, Tensor]]:
-    """Random inputs: the smallest, an odd, and a larger size, each with 2, 20 and 200 labels."""
-    random = torch.Generator().manual_seed(0)
-    least = smallest_side(model)
-    for batch, height, width in ((1, least, least + 7), (2, 97, 131), (1, 256, 192)):
-        pixels = torch.rand(batch, 3, height, width, generator=random) * 2 - 1
-        for count in (2, 20, 200):
-            yield pixels, torch.randn(count, model.config.embed_dim, generator=random)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from lseg.models.embeddings import AffineMap, PixelEmbeddings, at_least_float32, merge_projections
 from lseg.models.lseg import LSeg
+from lseg.models.network import Network
 from lseg.models.norms import doubled_norms
 from lseg.models.similarity import dot_products
 from lseg.models.trunk import SMALLEST_SIDE
@@ -97,7 +98,7 @@ def export_program(model: LSeg) -> ExportedProgram:
         )
 
 
-def smallest_side(model: LSeg) -> int:
+def smallest_side(model: Network) -> int:
     """Least height and width of an exported program's input.
 
     Not less than what the network takes, and more than one cell of its coarsest grid.

@@ -2,8 +2,7 @@
 
 A backbone publishes facts about its levels (`LevelInfo`) and the decoder is sized from them;
 nothing downstream compares model names. Feature maps come from timm's own interfaces: block outputs
-before the final norm for transformers (`forward_intermediates`), `features_only` for convolutional
-nets.
+for transformers (`forward_intermediates`), `features_only` for convolutional nets.
 """
 
 import math
@@ -18,6 +17,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lseg.config import Positions
 from lseg.errors import ConfigError
 from lseg.models.padding import use_fixed_padding
 from lseg.models.std_conv import use_original_standardization
@@ -60,21 +60,36 @@ class Backbone(nn.Module):
 class ViTBackbone(Backbone):
     """A plain vision transformer at any patch size; levels are the outputs of four blocks."""
 
-    def __init__(self, vit: VisionTransformer, blocks: Sequence[int]) -> None:
-        """`vit` loses its head, final norm and unused blocks; `blocks` are indices from 0."""
+    def __init__(
+        self,
+        vit: VisionTransformer,
+        blocks: Sequence[int],
+        level_norm: bool = False,
+        positions: Positions = "bilinear",
+    ) -> None:
+        """`vit` loses its head, unused blocks, and the final norm where levels do without it.
+
+        Args:
+            vit: The transformer.
+            blocks: Whose outputs are the levels; indices from 0.
+            level_norm: See `TrunkConfig`.
+            positions: See `TrunkConfig`.
+        """
         super().__init__()
         _check_blocks(vit, blocks)
-        vit.prune_intermediate_layers(list(blocks), prune_norm=True, prune_head=True)
+        vit.prune_intermediate_layers(list(blocks), prune_norm=not level_norm, prune_head=True)
         vit.patch_embed.strict_img_size = False  # positions are resampled below for any grid
         self.vit = vit
         self.blocks = tuple(blocks)
+        self.level_norm = level_norm
+        self.positions = positions
         self.has_readout = vit.cls_token is not None
         stride = vit.patch_embed.patch_size[0]
         self.levels = (LevelInfo(vit.embed_dim, stride, tokens=True),) * len(blocks)
 
     def forward(self, pixels: Tensor) -> list[Level]:
         """See `Backbone`."""
-        return transformer_levels(self.vit, pixels, self.blocks)
+        return transformer_levels(self.vit, pixels, self.blocks, self.level_norm, self.positions)
 
 
 class HybridBackbone(Backbone):
@@ -151,20 +166,23 @@ class ConvBackbone(Backbone):
 
 
 def transformer_levels(
-    vit: VisionTransformer, pixels: Tensor, blocks: Sequence[int]
+    vit: VisionTransformer,
+    pixels: Tensor,
+    blocks: Sequence[int],
+    level_norm: bool = False,
+    positions: Positions = "bilinear",
 ) -> list[Level]:
-    """Outputs of `blocks`, positions resampled to the grid of `pixels`."""
+    """Outputs of `blocks`, through the final norm on demand, positions resampled to the grid."""
     height, width = pixels.shape[-2:]
     grid = vit.patch_embed.dynamic_feat_size((height, width))
     prefix = 0 if vit.no_embed_class else vit.num_prefix_tokens
-    positions = {}
+    table = {}
     if vit.pos_embed is not None:
         old_grid = vit.patch_embed.grid_size
-        positions["pos_embed"] = resample_positions(vit.pos_embed, old_grid, grid, prefix)
+        new = resample_positions(vit.pos_embed, old_grid, grid, prefix, positions)
+        table["vit.pos_embed"] = new
     outputs = torch.func.functional_call(
-        _Intermediates(vit),
-        {f"vit.{name}": tensor for name, tensor in positions.items()},
-        (pixels, list(blocks)),
+        _Intermediates(vit), table, (pixels, list(blocks), level_norm)
     )
     # Tokens as a map in channels-last memory, which the decoder's convolutions like, cost no copy.
     if vit.num_prefix_tokens == 0:
@@ -180,7 +198,11 @@ def transformer_levels(
 
 
 def resample_positions(
-    table: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int], prefix: int
+    table: Tensor,
+    old_grid: tuple[int, int],
+    new_grid: tuple[int, int],
+    prefix: int,
+    how: Positions = "bilinear",
 ) -> Tensor:
     """Position embeddings for another grid: plain bilinear, no antialiasing, as DPT does it.
 
@@ -191,6 +213,7 @@ def resample_positions(
         old_grid: Rows and columns of the table.
         new_grid: Rows and columns that are wanted.
         prefix: How many leading entries belong to class and register tokens.
+        how: See `TrunkConfig.positions`.
 
     Returns:
         (1, prefix + new_h * new_w, D); `table` itself where the grids agree.
@@ -199,7 +222,9 @@ def resample_positions(
         return table  # an exported program takes both ways in one, as they give the same
     tokens, spatial = table[:, :prefix], table[:, prefix:]
     spatial = spatial.reshape(1, *old_grid, -1).permute(0, 3, 1, 2)  # (1, D, old_h, old_w)
-    spatial = F.interpolate(spatial, size=new_grid, mode="bilinear", align_corners=False)
+    mode = "bicubic" if how == "bicubic" else "bilinear"
+    antialias = how == "antialiased"
+    spatial = F.interpolate(spatial, new_grid, mode=mode, align_corners=False, antialias=antialias)
     return torch.cat([tokens, spatial.flatten(2).transpose(1, 2)], dim=1)
 
 
@@ -228,11 +253,12 @@ class _Intermediates(nn.Module):
         super().__init__()
         self.vit = vit
 
-    def forward(self, pixels: Tensor, blocks: list[int]) -> list[Tensor]:
+    def forward(self, pixels: Tensor, blocks: list[int], norm: bool) -> list[Tensor]:
         return self.vit.forward_intermediates(
             pixels,
             indices=blocks,
             return_prefix_tokens=True,
+            norm=norm,
             output_fmt="NLC",
             intermediates_only=True,
         )

@@ -40,11 +40,15 @@ def build_backbone(config: TrunkConfig, **timm_options: Any) -> Backbone:
     with torch.device("meta"):  # costs nothing, and tells transformer from convolutional net
         probe = create_timm_model(name, config.backbone_options)
     if not isinstance(probe, VisionTransformer):
+        _refuse_token_options(config)
         net = create_timm_model(name, options, features_only=True, out_indices=config.levels)
         return ConvBackbone(net, name)
     # Positions are resampled by us; timm must not do it a second time.
     vit = create_timm_model(name, {**options, "dynamic_img_size": False})
-    return HybridBackbone(vit, config.levels) if is_hybrid(vit) else ViTBackbone(vit, config.levels)
+    if is_hybrid(vit):
+        _refuse_token_options(config)
+        return HybridBackbone(vit, config.levels)
+    return ViTBackbone(vit, config.levels, config.level_norm, config.positions)
 
 
 def build_trunk(config: TrunkConfig, backbone: Backbone | None = None) -> Trunk:
@@ -66,12 +70,16 @@ def build_trunk(config: TrunkConfig, backbone: Backbone | None = None) -> Trunk:
     scales = level_scales(backbone.levels)
     for level, width, scale in zip(backbone.levels, config.level_widths, scales, strict=True):
         if level.tokens:
-            reassemble.append(Reassemble(level.width, width, scale, config.readout))
+            reassemble.append(
+                Reassemble(level.width, width, scale, config.readout, config.readout_activation)
+            )
             widths.append(width)
         else:
             reassemble.append(TakeMap())
             widths.append(level.width)
-    return Trunk(backbone, reassemble, Fusion(widths, config.features, config.batch_norm))
+    doubles = config.odd_grids == "double"
+    fusion = Fusion(widths, config.features, config.batch_norm, config.unit_bias, doubles)
+    return Trunk(backbone, reassemble, fusion, config.odd_grids)
 
 
 def build_spatial_block(config: LSegConfig) -> nn.Module:
@@ -87,6 +95,14 @@ def build_spatial_block(config: LSegConfig) -> nn.Module:
     if config.block_depth < 1:
         raise ConfigError(f"block_depth is {config.block_depth}: it must be at least 1")
     return SpatialBlock(config.block, config.block_depth, config.block_activation)
+
+
+def _refuse_token_options(config: TrunkConfig) -> None:
+    if config.level_norm or config.positions != "bilinear":
+        raise ConfigError(
+            f"level_norm and positions are for plain transformers: leave them out for "
+            f"{config.backbone}"
+        )
 
 
 def _check_choice(field: str, value: str, choices: Iterable[str]) -> None:

@@ -6,17 +6,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.models.layout import add_in_place, pointwise
-from lseg.models.upsample import upsample
+from lseg.models.upsample import double_size, stretch, upsample
 
 
 class ResidualConvUnit(nn.Module):
     """ReLU, 3x3, ReLU, 3x3, add; with batch norm after each convolution, which then has no bias."""
 
-    def __init__(self, features: int, batch_norm: bool) -> None:
+    def __init__(self, features: int, batch_norm: bool, bias: bool = True) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(features, features, 3, padding=1, bias=not batch_norm)
+        bias = bias and not batch_norm
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1, bias=bias)
         self.norm1 = nn.BatchNorm2d(features) if batch_norm else nn.Identity()
-        self.conv2 = nn.Conv2d(features, features, 3, padding=1, bias=not batch_norm)
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1, bias=bias)
         self.norm2 = nn.BatchNorm2d(features) if batch_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,10 +45,10 @@ class FusionBlock(nn.Module):
     The coarsest block has nothing to add and therefore no unit for a skip.
     """
 
-    def __init__(self, features: int, batch_norm: bool, has_skip: bool) -> None:
+    def __init__(self, features: int, batch_norm: bool, has_skip: bool, bias: bool = True) -> None:
         super().__init__()
-        self.skip_unit = ResidualConvUnit(features, batch_norm) if has_skip else None
-        self.unit = ResidualConvUnit(features, batch_norm)
+        self.skip_unit = ResidualConvUnit(features, batch_norm, bias) if has_skip else None
+        self.unit = ResidualConvUnit(features, batch_norm, bias)
         self.project = nn.Conv2d(features, features, 1)
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
@@ -68,15 +69,32 @@ class FusionBlock(nn.Module):
 class Fusion(nn.Module):
     """3x3 convolutions that bring each level to F channels, then one fusion block a level."""
 
-    def __init__(self, widths: Sequence[int], features: int, batch_norm: bool) -> None:
-        """`widths` are the channels of the levels, finest first."""
+    def __init__(
+        self,
+        widths: Sequence[int],
+        features: int,
+        batch_norm: bool,
+        bias: bool = True,
+        doubles: bool = False,
+    ) -> None:
+        """Random weights.
+
+        Args:
+            widths: Channels of the levels, finest first.
+            features: Channels F of the blocks.
+            batch_norm: See `TrunkConfig`.
+            bias: See `TrunkConfig.unit_bias`.
+            doubles: Whether a level is brought to the size of the doubled map from below, and not
+                that map to the level's; the same where each level is twice the next.
+        """
         super().__init__()
+        self.doubles = doubles
         self.level_convs = nn.ModuleList(
             nn.Conv2d(width, features, 3, padding=1, bias=False) for width in widths
         )
         coarsest = len(widths) - 1
         self.blocks = nn.ModuleList(
-            FusionBlock(features, batch_norm, has_skip=index < coarsest)
+            FusionBlock(features, batch_norm, index < coarsest, bias)
             for index in range(len(widths))
         )
 
@@ -91,8 +109,14 @@ class Fusion(nn.Module):
         finest, *between, x = maps
         x = self.blocks[-1](x)
         for block, skip in zip(reversed(self.blocks[1:-1]), reversed(between), strict=True):
-            x = block(upsample(x, skip.shape[-2:]), skip)
-        return self.last.refine(upsample(x, finest.shape[-2:]), finest)
+            x = block(*self._of_one_size(x, skip))
+        return self.last.refine(*self._of_one_size(x, finest))
+
+    def _of_one_size(self, x: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.doubles:
+            return upsample(x, skip.shape[-2:]), skip
+        x = double_size(x)
+        return x, stretch(skip, x.shape[-2:])
 
     @property
     def last(self) -> FusionBlock:

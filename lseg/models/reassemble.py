@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lseg.config import Readout
+from lseg.config import Readout, ReadoutActivation
 from lseg.models.backbones import Level
 from lseg.models.layout import pointwise, side_by_side
 from lseg.models.upconv import UpsampledConvolution
@@ -15,10 +15,10 @@ class ReadoutProject(nn.Module):
     The readout token's half of the product is the same for every token and taken once.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, activation: ReadoutActivation = "gelu") -> None:
         super().__init__()
         self.linear = nn.Linear(2 * width, width)
-        self.activation = nn.GELU()
+        self.activation = nn.GELU("tanh" if activation == "gelu_tanh" else "none")
 
     def forward(self, level: Level) -> Tensor:
         """Map (B, D, h, w) and readout (B, D) to a map (B, D, h, w)."""
@@ -72,11 +72,20 @@ class Reassemble(ReassembleStep):
         scale: Output pixels per token: above 1 a transposed convolution without overlap, 1 nothing,
             below 1 a strided 3x3 convolution.
         readout: See `TrunkConfig.readout`.
+        activation: See `TrunkConfig.readout_activation`.
     """
 
-    def __init__(self, width: int, out_width: int, scale: float, readout: Readout) -> None:
+    def __init__(
+        self,
+        width: int,
+        out_width: int,
+        scale: float,
+        readout: Readout,
+        activation: ReadoutActivation = "gelu",
+    ) -> None:
         super().__init__()
-        self.read = READOUTS[readout](width) if readout == "project" else READOUTS[readout]()
+        project = readout == "project"
+        self.read = ReadoutProject(width, activation) if project else READOUTS[readout]()
         self.project = nn.Conv2d(width, out_width, 1)
         self.resample = _resample(out_width, scale)
         self._upsampled = UpsampledConvolution()

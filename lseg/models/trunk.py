@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lseg.config import OddGrids
 from lseg.errors import ImageError
 from lseg.models.backbones import Backbone, Level, level_scales, size_multiple
 from lseg.models.fusion import Fusion
@@ -22,13 +23,18 @@ class Trunk(nn.Module):
     """Backbone, reassemble, fusion (Ranftl et al., "Vision Transformers for Dense Prediction")."""
 
     def __init__(
-        self, backbone: Backbone, reassemble: Sequence[ReassembleStep], fusion: Fusion
+        self,
+        backbone: Backbone,
+        reassemble: Sequence[ReassembleStep],
+        fusion: Fusion,
+        odd_grids: OddGrids = "pad",
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.reassemble = nn.ModuleList(reassemble)
         self.fusion = fusion
-        self.multiple = size_multiple(backbone.levels)
+        strides = [level.stride for level in backbone.levels]
+        self.multiple = size_multiple(backbone.levels) if odd_grids == "pad" else max(strides)
         self.autocast: torch.dtype | None = None
         self.exact_backbone = False
         self.stride = backbone.levels[0].stride / level_scales(backbone.levels)[0]
@@ -48,7 +54,8 @@ class Trunk(nn.Module):
         """Normalised pixels (B, 3, H, W) to features (B, F, H/stride, W/stride); the stride is 4.
 
         H and W must be multiples of `multiple`; `pad_to_multiple` makes them so. (A patch size of
-        14 counts as 16 everywhere, so there the stride is 3.5.)
+        14 counts as 16 everywhere, so there the stride is 3.5. Where odd grids are doubled, the
+        result is a little larger; see `TrunkConfig.odd_grids`.)
         """
         return pointwise(self.project, self.refine(pixels))
 

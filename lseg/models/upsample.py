@@ -23,6 +23,13 @@ def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(maps, size=list(size), mode="bilinear", align_corners=True)
 
 
+def stretch(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """As `upsample`, with `align_corners=False`: by less than a pixel, where grids are odd."""
+    if not torch.compiler.is_exporting() and tuple(maps.shape[-2:]) == tuple(size):
+        return maps
+    return F.interpolate(maps, size=list(size), mode="bilinear", align_corners=False)
+
+
 def double_size(maps: Tensor) -> Tensor:
     """`upsample` to twice the height and width."""
     return upsample(maps, (2 * maps.shape[-2], 2 * maps.shape[-1]))

@@ -55,7 +55,7 @@ def _about(config: NetworkConfig) -> str:
             "which is compared with the vectors of any labels."
         )
         return f"{text}\n\n{config.description}" if config.description else text
-    what = "segmentation" if isinstance(config, SegmentationConfig) else "depth"
+    what = config.architecture.removeprefix("dpt-")
     return f"DPT for {what} (Ranftl et al., ICCV 2021) with a `{trunk.backbone}` backbone."
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 from lseg.errors import CheckpointError
 from lseg.paths import ASSETS, user_path
@@ -14,13 +15,28 @@ from lseg.store.location import hub_id, nearest_names
 EMBEDDED = {"photo": ASSETS / "photo", "tiny": ASSETS / "tiny_lseg"}
 
 
-def read_checkpoint(source: str | os.PathLike[str], revision: str | None = None) -> StoredNetwork:
+class ForeignFolders(Protocol):
+    """Folders of another library that are read as they are."""
+
+    def knows(self, folder: Path) -> bool:
+        """Whether a folder, of which there may be the JSON files alone, is one of them."""
+
+    def read(self, folder: Path) -> StoredNetwork:
+        """What such a folder holds, in terms of this project."""
+
+
+def read_checkpoint(
+    source: str | os.PathLike[str],
+    revision: str | None = None,
+    foreign: ForeignFolders | None = None,
+) -> StoredNetwork:
     """What a checkpoint holds.
 
     Args:
         source: A native folder, a Hugging Face Hub id, a Lightning checkpoint of this project, or
             an embedded model: `photo` or `tiny`.
         revision: Branch, tag or commit of a Hub id.
+        foreign: Folders of others to be read, too, local ones and those of the Hub.
 
     Raises:
         CheckpointError: If there is nothing to load there, or it is of another kind or truncated.
@@ -32,22 +48,24 @@ def read_checkpoint(source: str | os.PathLike[str], revision: str | None = None)
     if embedded is not None:
         return read_folder(embedded)
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, foreign)
     if path.is_file():
         return _of_file(path)
     of_hub = hub_id(str(source))
     if of_hub is not None:
-        return _of_hub(Repository(of_hub, revision))
+        return _of_hub(Repository(of_hub, revision), foreign)
     raise CheckpointError(
         f"{source}: no such file or folder{nearest_names(path, EMBEDDED)}; "
         f"a checkpoint is {ACCEPTED}"
     )
 
 
-def _of_folder(folder: Path) -> StoredNetwork:
-    foreign = describe_folder(folder)
-    if foreign is not None:
-        raise CheckpointError(foreign)
+def _of_folder(folder: Path, foreign: ForeignFolders | None) -> StoredNetwork:
+    if foreign is not None and foreign.knows(folder):
+        return foreign.read(folder)
+    described = describe_folder(folder)
+    if described is not None:
+        raise CheckpointError(described)
     return read_folder(folder)
 
 
@@ -61,12 +79,15 @@ def _of_file(path: Path) -> StoredNetwork:
         raise CheckpointError(foreign) from None
 
 
-def _of_hub(repository: Repository) -> StoredNetwork:
+def _of_hub(repository: Repository, foreign: ForeignFolders | None) -> StoredNetwork:
     """The configuration comes first: a model of another kind is refused before its weights."""
     hub_id = repository.hub_id
     local = hub_id.split("/")[-1]
-    foreign = describe_folder(repository.fetch(["*.json"]), called=local)
-    if foreign is not None:
+    configuration = repository.fetch(["*.json"])
+    if foreign is not None and foreign.knows(configuration):
+        return foreign.read(repository.fetch(["*.json", "*.safetensors"]))
+    described = describe_folder(configuration, called=local)
+    if described is not None:
         fetch = f"hf download {hub_id} --local-dir {local}"
-        raise CheckpointError(f"{foreign} (it is on the Hub: fetch it by `{fetch}`)")
+        raise CheckpointError(f"{described} (it is on the Hub: fetch it by `{fetch}`)")
     return read_folder(repository.fetch(["*.json", "*.safetensors"]))

@@ -13,6 +13,8 @@ from lseg.store.foreign import read_state_dict
 
 PREFIXES = ("module.", "_orig_mod.", "net.")  # of DDP, torch.compile, and LSeg's Lightning module
 NATIVE = ("trunk.", "project.")
+DPT_FAMILY = ("dpt", "depth_anything", "tipsv2_dpt")
+"""Types of transformers' models that `lseg convert` and `load_model` take."""
 PROGRAMS = {".onnx": "onnxruntime", ".pt2": "torch.export.load"}
 
 
@@ -102,12 +104,15 @@ def describe_folder(folder: Path, called: str | None = None) -> str | None:
         )
     options = _options(folder / "config.json")
     kind = options.get("model_type")
-    if kind == "dpt":
-        return f"{name} is a DPT of Hugging Face: convert it by `{convert_command(name)}`"
+    if kind in DPT_FAMILY:
+        return (
+            f"{name} is a Hugging Face model of type {kind!r}, which is not of the kind wanted "
+            f"here: lseg.load_model opens it, `{convert_command(name)}` converts it"
+        )
     if kind is not None:
         return (
             f"{name} is a transformers model of type {kind!r}, which is not supported: of those "
-            "only 'dpt' is converted, by `lseg convert`"
+            f"only {', '.join(map(repr, DPT_FAMILY))} are"
         )
     if "_class_name" in options:
         return f"{name} is a {options['_class_name']} of diffusers, which is neither LSeg nor DPT"

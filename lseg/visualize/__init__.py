@@ -6,6 +6,7 @@ from lseg.visualize.colours import (
     colour_map,
     depth_colours,
     label_colours,
+    normal_colours,
     overlay,
     palette,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "comparison",
     "depth_colours",
     "label_colours",
+    "normal_colours",
     "overlay",
     "palette",
     "with_legend",

@@ -71,3 +71,8 @@ def depth_colours(share: np.ndarray) -> np.ndarray:
     positions = np.linspace(0, 1, len(stops))
     channels = [np.interp(share, positions, stops[:, channel]) for channel in range(3)]
     return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def normal_colours(normals: np.ndarray) -> np.ndarray:
+    """Unit vectors (3, H, W) as colours (H, W, 3) uint8: x, y and z from -1 to 1 as R, G and B."""
+    return np.round(127.5 * (normals.transpose(1, 2, 0).clip(-1, 1) + 1)).astype(np.uint8)

@@ -1,8 +1,11 @@
 """`lseg depth`."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from dpt_family import depth_anything, save_peer, tipsv2_dpt
 from drawing import draw, names, save_depth_net
 from PIL import Image
 
@@ -14,7 +17,7 @@ def test_depth_writes_numbers_a_16_bit_picture_and_a_preview(run, depth_folder, 
     code, told, err = run("depth", pictures, "--checkpoint", depth_folder, "--out", out)
     assert (code, err.count("Traceback")) == (0, 0)
     assert f"2 map(s) of inverse depth in {out}" in told
-    results = [f"{s}.{x}" for s in "ab" for x in ("npy", "png", "preview.png")]
+    results = [f"{s}.{x}" for s in "ab" for x in ("json", "npy", "png", "preview.png")]
     assert names(out) == [*results, "depth.yaml"]
     for stem, shape in {"a": (48, 64), "b": (37, 41)}.items():
         values = np.load(out / f"{stem}.npy")
@@ -27,6 +30,9 @@ def test_depth_writes_numbers_a_16_bit_picture_and_a_preview(run, depth_folder, 
             levels = np.asarray(picture)
         assert levels.dtype == np.uint16
         assert (levels.min(), levels.max()) == (0, 65535)
+        facts = json.loads((out / f"{stem}.json").read_text())
+        assert facts["unit"] == "inverse depth"
+        assert (facts["png_0"], facts["png_65535"]) == (values.min(), values.max())
         share = (values - values.min()) / (values.max() - values.min())
         assert np.abs(levels - 65535 * share.astype(np.float64)).max() < 1
         with Image.open(out / f"{stem}.preview.png") as picture:
@@ -67,7 +73,38 @@ def test_inverted_depth_is_told_to_be_in_metres(run, pictures, tmp_path):
         assert code == 0
         maps.append(np.load(tmp_path / "out" / "a.npy"))
     assert "depth in metres" in out
+    assert json.loads((tmp_path / "out" / "a.json").read_text())["unit"] == "metres"
     assert np.allclose(maps[1], 1 / (0.5 * maps[0] + 0.25), rtol=1e-4)
+
+
+def test_a_hugging_face_folder_gives_metres_as_it_is(run, pictures, tmp_path):
+    folder = save_peer(depth_anything("metric"), tmp_path / "peer")
+    code, told, err = run("depth", pictures, "--checkpoint", folder, "--out", tmp_path / "out")
+    assert code == 0, err
+    assert "2 map(s) of depth in metres" in told
+    for stem, shape in {"a": (48, 64), "b": (37, 41)}.items():
+        facts = json.loads((tmp_path / "out" / f"{stem}.json").read_text())
+        assert facts["unit"] == "metres"
+        values = np.load(tmp_path / "out" / f"{stem}.npy")
+        assert values.shape == shape
+        assert 0 < values.min() < values.max() < 20
+
+
+def test_normals_are_vectors_of_length_one(run, pictures, tmp_path):
+    save_peer(tipsv2_dpt(), tmp_path / "peer")
+    native = tmp_path / "native"
+    assert run("convert", tmp_path / "peer", native, "--task", "normals")[0] == 0
+    code, told, err = run("depth", pictures, "--checkpoint", native, "--out", tmp_path / "out")
+    assert code == 0, err
+    assert "2 map(s) of normals" in told
+    endings = ("json", "npy", "preview.png")
+    assert names(tmp_path / "out") == [*(f"{s}.{x}" for s in "ab" for x in endings), "depth.yaml"]
+    values = np.load(tmp_path / "out" / "a.npy")
+    assert values.shape == (3, 48, 64)
+    assert np.abs(np.linalg.norm(values, axis=0) - 1).max() < 1e-5
+    with Image.open(tmp_path / "out" / "a.preview.png") as picture:
+        shown = np.asarray(picture).transpose(2, 0, 1) / 127.5 - 1
+    assert np.abs(shown - values).max() < 0.005
 
 
 def test_a_flat_map_is_black_and_no_division_by_zero(run, pictures, tmp_path):

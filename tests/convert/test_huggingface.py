@@ -8,10 +8,10 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from lseg.checkpoints.architectures import build_network
 from lseg.config import DepthConfig, Preprocessing, SegmentationConfig, TrunkConfig
-from lseg.convert.huggingface import convert_huggingface, is_huggingface
+from lseg.convert.huggingface.folder import convert_huggingface, is_huggingface
 from lseg.errors import CheckpointError
+from lseg.models.architectures import build_network
 from lseg.store.tensors import load_weights
 
 DEPTH, SEGMENTATION = (
@@ -230,7 +230,7 @@ def test_only_folders_of_transformers_are_recognised(tmp_path):
     assert not is_huggingface(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
     assert is_huggingface(tmp_path)
-    with pytest.raises(CheckpointError, match="type 'clip': only 'dpt'"):
+    with pytest.raises(CheckpointError, match="type 'clip': only 'dpt', 'depth_anything'"):
         convert_huggingface(tmp_path)
 
 

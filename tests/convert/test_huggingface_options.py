@@ -3,7 +3,8 @@
 import pytest
 
 from lseg.config import Preprocessing, TrunkConfig
-from lseg.convert.huggingface_options import label_names, preprocessing_config, trunk_config
+from lseg.convert.huggingface.dpt import trunk_config
+from lseg.convert.huggingface.preprocessor import label_names, preprocessing_config
 from lseg.errors import CheckpointError
 
 STEM = {
@@ -80,14 +81,14 @@ def test_every_width_of_the_mlp_survives(hidden):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("add_projection", True),
-        ("use_bias_in_fusion_residual", False),
+        ("add_projection", 3),
+        ("use_bias_in_fusion_residual", 1),
         ("hidden_act", "relu"),
         ("layer_norm_eps", 1e-5),
         ("num_channels", 4),
         ("head_in_index", 0),
         ("readout_type", "other"),
-        ("backbone_config", {"model_type": "dinov2"}),
+        ("backbone", "facebook/dinov2-small"),
         ("backbone_out_indices", [0, 1, 2, 5]),
         ("backbone_out_indices", [0, 1, 2]),
         ("reassemble_factors", [2, 1, 0.5, 0.25]),

@@ -15,9 +15,9 @@ from reference import OUTPUTS, fill, image, manifest, outputs
 from remembering import remembering_backbones  # noqa: F401
 from torch.nn import functional as F
 
-from lseg.checkpoints.architectures import build_network
 from lseg.convert.keymap import Source
 from lseg.convert.official import SpatialBlockOptions, convert_dpt, convert_lseg
+from lseg.models.architectures import build_network
 from lseg.models.maps import all_logits
 from lseg.models.upsample import double_size, upsample
 from lseg.store.tensors import load_weights

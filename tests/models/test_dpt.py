@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from lseg.checkpoints.architectures import NETWORKS, build_network, network_type
 from lseg.config import DepthConfig, Preprocessing, SegmentationConfig, TrunkConfig
 from lseg.errors import CheckpointError, ImageError
 from lseg.inference.segmenter import ClassSegmenter
+from lseg.models.architectures import NETWORKS, build_network, network_type
 from lseg.models.dpt import DPTDepth, DPTSegmentation
 from lseg.models.std_conv import WeightStandardizedConv2d, use_original_standardization
 from lseg.models.upsample import double_size, upsample

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from lseg.checkpoints.load import load_model
 from lseg.cli import main
 from lseg.errors import CheckpointError
+from lseg.models.lseg import LSeg
 
 ONE = torch.zeros(1)
 LSEG = {"net.scratch.head1.weight": ONE, "net.pretrained.model.cls_token": ONE}
@@ -79,11 +80,14 @@ def test_an_exported_program_is_no_checkpoint(suffix, tmp_path):
     assert "exported program" in refusal(tmp_path / f"model{suffix}")
 
 
-def test_a_hugging_face_dpt_is_told_with_the_command(tmp_path):
+def test_a_hugging_face_dpt_in_the_place_of_an_lseg_is_told_with_the_command(tmp_path):
     folder = tmp_path / "dpt-large"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"model_type": "dpt"}))
-    assert command_of(refusal(folder)) == ["lseg", "convert", str(folder), "dpt-large-lseg"]
+    with pytest.raises(CheckpointError, match="load_model") as caught:
+        LSeg.from_pretrained(folder)
+    wanted = ["lseg", "convert", str(folder), "dpt-large-lseg"]
+    assert command_of(str(caught.value)) == wanted
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from dpt_family import depth_anything, save_peer
 from hub_server import Hub
 
 from lseg.checkpoints.load import load_model
@@ -177,7 +178,7 @@ def test_a_push_to_nowhere_is_told_in_one_line(model, tmp_path):
 
 
 def test_a_model_of_another_kind_is_refused_before_its_weights_are_fetched(hub, tmp_path):
-    config = json.dumps({"model_type": "dpt", "architectures": ["DPTForDepthEstimation"]})
+    config = json.dumps({"model_type": "segformer"})
     weights = b"must not be fetched"
     hub.repositories["user/dpt"] = {
         "main": {"config.json": config.encode(), "model.safetensors": weights}
@@ -185,7 +186,19 @@ def test_a_model_of_another_kind_is_refused_before_its_weights_are_fetched(hub, 
     code = ASK.replace("user/tiny", "user/dpt")
     done = run(code, [], environment(tmp_path, hub.address))
     line = done.stdout.splitlines()[0]
-    assert "`lseg convert dpt dpt-lseg`" in line
+    assert "'segformer', which is not supported" in line
     assert "`hf download user/dpt --local-dir dpt`" in line
     fetched = {path.name for path in (tmp_path / "home").rglob("snapshots/*/*")}
     assert fetched == {"config.json"}
+
+
+def test_a_depth_anything_is_loaded_by_its_name_and_kept(hub, tmp_path):
+    save_peer(depth_anything("metric"), tmp_path / "peer")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "peer").iterdir()}
+    hub.repositories["user/tiny"] = {"main": {**files, "pytorch_model.bin": b"a pickle"}}
+    done = run(ASK, [], environment(tmp_path, hub.address))
+    assert done.stdout.splitlines()[0] == "DPTDepth", done.stderr
+    fetched = {path.name for path in (tmp_path / "home").rglob("snapshots/*/*")}
+    assert fetched == set(files)
+    offline = environment(tmp_path, "http://127.0.0.1:9") | {"HF_HUB_OFFLINE": "1"}
+    assert run(ASK, [], offline).stdout.splitlines()[0] == "DPTDepth"

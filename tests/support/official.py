@@ -6,7 +6,6 @@ import pytest
 import torch
 from reference import manifest
 
-from lseg.checkpoints.architectures import build_network
 from lseg.convert.keymap import Source
 from lseg.convert.official import (
     SpatialBlockOptions,
@@ -14,6 +13,7 @@ from lseg.convert.official import (
     convert_lseg,
 )
 from lseg.errors import CheckpointError
+from lseg.models.architectures import build_network
 from lseg.store.foreign_kinds import is_official_dpt, is_official_lseg
 from lseg.store.tensors import load_weights
 

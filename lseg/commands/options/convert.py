@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from lseg.commands.options.base import NonNegative, Options, Spelling
 from lseg.config import Activation, Block
@@ -13,7 +13,7 @@ class ConvertOptions(Options):
     """A published LSeg, DPT or CLIP checkpoint to a folder.
 
     Attributes:
-        source: Checkpoint file, or Hugging Face DPT folder.
+        source: Checkpoint file, or Hugging Face folder of the DPT family.
         destination: The model folder to make.
         block: Spatial blocks of an LSeg (arch_option 2 is depthwise, 1 is bottleneck).
         block_depth: How often they are applied.
@@ -24,6 +24,7 @@ class ConvertOptions(Options):
         size: Shorter side of its input, if unusual.
         invert: Depth in place of inverse depth.
         clip_model: open_clip name of a CLIP that is no OpenAI's.
+        task: Which head of a TIPSv2-DPT, if not depth.
     """
 
     source: Annotated[Path, Spelling("SOURCE", positional=True)]
@@ -37,3 +38,4 @@ class ConvertOptions(Options):
     size: NonNegative | None = None
     invert: bool = False
     clip_model: Annotated[str | None, Spelling("NAME")] = None
+    task: Literal["depth", "normals", "segmentation"] | None = None

@@ -7,4 +7,4 @@ from lseg.commands.options.shared import ModelOptions, PictureOptions, RunOption
 
 @dataclass(frozen=True, kw_only=True)
 class DepthOptions(PictureOptions, RunOptions, ModelOptions, SizeOptions):
-    """Depth maps of pictures, by a DPT depth network."""
+    """Depth maps of pictures, or surface normals."""

@@ -2,13 +2,14 @@
 
 from lseg.config import NetworkConfig
 from lseg.errors import CheckpointError
-from lseg.models.dpt import DPTDepth, DPTSegmentation
+from lseg.models.dpt import DPTDepth, DPTNormals, DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.store.folder import StoredNetwork
 
 NETWORKS: dict[str, type[Network]] = {
-    network.config_type.architecture: network for network in (LSeg, DPTDepth, DPTSegmentation)
+    network.config_type.architecture: network
+    for network in (LSeg, DPTDepth, DPTSegmentation, DPTNormals)
 }
 
 

@@ -1,0 +1,122 @@
+"""Weights of a Hugging Face folder, whole or in shards, and what precedes their renaming."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lseg.convert.huggingface.encoder import Encoder
+from lseg.convert.keymap import Rule, Source, rename_keys, take_renamed
+from lseg.errors import CheckpointError
+from lseg.files import read_json
+from lseg.store.folder import WEIGHTS_FILE
+from lseg.store.foreign import read_state_dict
+
+PICKLE_FILE = "pytorch_model.bin"
+UNUSED_BLOCK = "a transformer block after the last level"
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """All weights of a folder; safetensors are preferred.
+
+    Raises:
+        CheckpointError: If there are none, or they cannot be read, or some are missing.
+    """
+    for name in (WEIGHTS_FILE, PICKLE_FILE):
+        file, index = folder / name, folder / f"{name}.index.json"
+        if file.is_file():
+            return read_state_dict(file)
+        if index.is_file():
+            return _read_shards(index)
+    raise CheckpointError(f"{folder} has neither {WEIGHTS_FILE} nor {PICKLE_FILE}, nor their index")
+
+
+def merge_attention(weights: dict[str, Tensor], before: str, blocks: int, source: str) -> None:
+    """Stacks query, key and value of each of the first `blocks` blocks to timm's one `qkv`.
+
+    Done in place, under Hugging Face's names: three (D, D) become one (3 * D, D), and so do biases.
+
+    Args:
+        weights: As the folder has them.
+        before: What stands before the number of a block in their names.
+        blocks: How many blocks have levels.
+        source: What to call the folder in errors.
+
+    Raises:
+        CheckpointError: If one of the three is missing, or they differ in shape.
+    """
+    for block in range(blocks):
+        for leaf in ("weight", "bias"):
+            key = f"{before}{block}.attention.attention.#.{leaf}"
+            names = [key.replace("#", part) for part in ("query", "key", "value")]
+            missing = [name for name in names if name not in weights]
+            if len(missing) == 3 and leaf == "bias":
+                continue  # without qkv_bias there is none
+            if missing:
+                raise CheckpointError(f"{source} lacks the weight {missing[0]!r}")
+            parts = [weights.pop(name) for name in names]
+            for name, part in zip(names, parts, strict=True):
+                if part.shape != parts[0].shape:
+                    raise CheckpointError(
+                        f"{source}: weight {name!r} has shape {tuple(part.shape)}, its query "
+                        f"{tuple(parts[0].shape)}"
+                    )
+            weights[key.replace("#", "qkv")] = torch.cat(parts)
+
+
+class Renamed(NamedTuple):
+    """Weights under the names of this project, those left out, and the rules that did it."""
+
+    weights: dict[str, Tensor]
+    dropped: dict[str, str]
+    rules: Sequence[Rule]
+
+
+def rename_weights(
+    weights: dict[str, Tensor], encoder: Encoder, decoder: Sequence[Rule], source: Source
+) -> Renamed:
+    """Renames all weights of a folder; takes the tensors out of `weights`.
+
+    Args:
+        weights: As the folder has them.
+        encoder: Its image encoder, with the key map of that.
+        decoder: Key map of everything else.
+        source: What to call the folder in errors.
+
+    Raises:
+        CheckpointError: Naming the first weight that no rule knows.
+    """
+    unused = unused_blocks(weights, encoder.blocks, encoder.levels[-1])
+    rules = [*unused, *decoder, *encoder.rules]
+    renaming = rename_keys(weights, rules, source)
+    return Renamed(take_renamed(weights, renaming.kept), renaming.dropped, rules)
+
+
+def unused_blocks(keys: Iterable[str], before: str, last: int) -> list[Rule]:
+    """Rules that drop the transformer blocks after block `last`; `before` as above."""
+    pattern = re.escape(before)
+    found = {int(match[1]) for key in keys if (match := re.match(rf"{pattern}(\d+)\.", key))}
+    return [
+        Rule(rf"{pattern}{index}\..+", None, UNUSED_BLOCK)
+        for index in sorted(found)
+        if index > last
+    ]
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    """The shards that an index lists, all of them with all of their weights."""
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not all(
+        isinstance(name, str) and Path(name).name == name for name in places.values()
+    ):
+        raise CheckpointError(f"{index} has no weight_map from weights to files beside it")
+    weights: dict[str, Tensor] = {}
+    for name in sorted(set(places.values())):
+        weights.update(read_state_dict(index.parent / name))
+    for key, name in places.items():
+        if key not in weights:
+            raise CheckpointError(f"{index.parent / name} lacks the weight {key!r}")
+    return weights
