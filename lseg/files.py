@@ -25,7 +25,7 @@ LONGEST_STEM = 200
 """Bytes of a name that fit into a temporary one; file systems take 255 for the whole."""
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-"""What a disk says that takes no more. (NumPy, which counts what was written, says no number.)"""
+"""What a disk says that takes no more. NumPy says no number, only what it has written."""
 
 
 @contextmanager
@@ -60,9 +60,11 @@ def why_unwritten(error: Exception) -> str | None:
     """What a full disk or the like says through an error; None for an error of another kind."""
     if isinstance(error, SafetensorError):  # it has no class for the disk's
         return str(error).rpartition("I/O error: ")[2]
-    if isinstance(error, OSError) and (error.errno is None or error.errno in NO_ROOM):
-        return error.strerror or str(error)
-    return None
+    if not isinstance(error, OSError):
+        return None
+    if error.errno is None:
+        return f"the disk takes no more ({error})"
+    return error.strerror if error.errno in NO_ROOM else None
 
 
 def save_torch(value: Any, path: Path) -> None:

@@ -36,6 +36,10 @@ class Command:
         os.kill(self.process.pid, number)
         return self.wait()
 
+    def stop(self):
+        """Puts it to sleep, for good: only a kill ends it."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
     def wait(self):
         """The exit code; of a killed process the negative number of the signal."""
         self.process.join(PATIENCE)

@@ -101,7 +101,7 @@ def test_a_second_run_keeps_out_of_the_folder_of_the_first(long_run, tmp_path, c
     workers = ["--data.init_args.workers", "2"]
     first = Command(fit(long_run, folder, *workers), tmp_path / "out.txt")
     assert first.wait_until(lambda: written(folder))
-    os.kill(first.process.pid, signal.SIGSTOP)
+    first.stop()
     assert main([str(word) for word in fit(long_run, folder)]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("lseg:")]
     assert f"process {first.process.pid}" in line
