@@ -20,7 +20,10 @@ def no_bytecode(monkeypatch):
 
 @contextmanager
 def room_for(size):
-    """Files of this process may have so many bytes: writing more fails, as on a full disk."""
+    """Files of this process may have so many bytes: writing more fails, as on a full disk.
+
+    Shared memory counts as well, so that worker processes could hand nothing over.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
@@ -39,7 +42,6 @@ def commands(pictures, data, checkpoint, depth_net, tmp_path):
     """Every command that writes, by name: its words without the place of the results."""
     model = ["--checkpoint", checkpoint, "--device", "cpu"]
     labels = ["--labels", LABELS]
-    table = checkpoint.parent / "table.safetensors"
     return {
         "predict": ["predict", pictures, *labels, *model, "--out", tmp_path / "out"],
         "coco": ["predict", pictures, *labels, *model, "--format", "coco", "--out",
@@ -52,17 +54,16 @@ def commands(pictures, data, checkpoint, depth_net, tmp_path):
         "depth": ["depth", pictures, "--checkpoint", depth_net, "--device", "cpu", "--out",
                   tmp_path / "out"],
         "evaluate": ["evaluate", "--dataset", "pairs", "--data-root", data, *model,
-                     "--out", tmp_path / "out" / "x.json"],
+                     "--workers", "0", "--out", tmp_path / "out" / "x.json"],
         "fewshot": ["fewshot", "--benchmark", "pairs", "--data-root", data, "--fold", "0",
-                    "--size", "32", *model, "--out", tmp_path / "out" / "x.json"],
+                    "--size", "32", "--workers", "0", *model, "--out", tmp_path / "out" / "x.json"],
         "memory": ["memory", "build", "--data-root", data, *model,
                    "--out", tmp_path / "out" / "m.safetensors"],
-        "merge": ["labels", "merge", table, "--out", tmp_path / "out" / "t.safetensors"],
     }  # fmt: skip
 
 
 NAMES = ("predict", "coco", "npy", "safetensors", "pt", "pca", "depth", "evaluate", "fewshot",
-         "memory", "merge")  # fmt: skip
+         "memory")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

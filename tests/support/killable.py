@@ -65,6 +65,7 @@ class Command:
 
 def _run(arguments, out, prepare):
     torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # of workers, as in a command of a shell
     file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(file, stream)
