@@ -59,7 +59,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 def why_unwritten(error: Exception) -> str | None:
     """What a full disk or the like says through an error; None for an error of another kind."""
     if isinstance(error, SafetensorError):  # it has no class for the disk's
-        return str(error).rpartition("I/O error: ")[2]
+        return str(error).rpartition("I/O error: ")[2].partition(" (os error")[0]
     if not isinstance(error, OSError):
         return None
     if error.errno is None:
