@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 import lseg
+from lseg.commands.dead_workers import dead_worker
 from lseg.commands.notes import notes_on_stderr
 from lseg.commands.suggestions import nearest
 from lseg.commands.table import COMMANDS, Command
 from lseg.errors import ConfigError, IncompleteRunError, LSegError, shown
+from lseg.files import NO_ROOM
 
 TRAINING = {
     "fit": "Train a network (Lightning; --config FILE, --help for every option)",
@@ -52,12 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lseg: {_message(error)}", file=sys.stderr)
         return 2
     except OSError as error:  # such as a full disk, or a name that is too long with its ending
-        if error.filename is None:
+        if error.filename is None and error.errno not in NO_ROOM:
             raise
-        print(f"lseg: {shown(str(error.filename))}: {error.strerror}", file=sys.stderr)
+        place = "" if error.filename is None else f"{shown(str(error.filename))}: "
+        print(f"lseg: {place}{error.strerror}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("lseg: interrupted", file=sys.stderr)
+    except RuntimeError as error:
+        if (told := dead_worker(error)) is None:
+            raise
+        print(f"lseg: {told}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        print(f"lseg: interrupted{': ' if error.args else ''}{error}", file=sys.stderr)
         return 130
     return 0
 
@@ -67,6 +75,7 @@ def run_command(words: Sequence[str]) -> None:
 
     Raises:
         LSegError: If there is no such command, or something is wrong with its options or files.
+        KeyboardInterrupt: After Ctrl-C, with what there is then.
     """
     actions = [command for command in COMMANDS if command.name.split()[0] == words[0]]
     if not actions:
@@ -80,7 +89,11 @@ def run_command(words: Sequence[str]) -> None:
             from lseg.commands.parser import parse_options
 
             options = parse_options(command.name, command.options, words[length:])
-            command.load()(options)
+            try:
+                with options.lock():
+                    command.load()(options)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(options.going_on()) from None
             return
     if HELP.isdisjoint(words):
         names = ", ".join(f"`lseg {command.name}`" for command in actions)

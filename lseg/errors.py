@@ -39,6 +39,14 @@ class CorruptDataError(DataError):
     """A file of a data set that is there, and damaged or at odds with itself."""
 
 
+class OutputError(LSegError):
+    """A file of results that cannot be written, as on a full disk."""
+
+
+class InUseError(LSegError):
+    """A place for results that another run is writing to."""
+
+
 class IncompleteRunError(LSegError):
     """Some files of a run failed, each for a reason that was told; the command exits with 3."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -12,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lseg.errors import CheckpointError
+from safetensors import SafetensorError
+
+from lseg.errors import CheckpointError, OutputError
 from lseg.paths import user_path
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 LONGEST_STEM = 200
 """Bytes of a name that fit into a temporary one; file systems take 255 for the whole."""
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""What a disk says that takes no more. NumPy says no number, only what it has written."""
+
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -28,6 +34,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises:
         LSegError: If `path` can be none; see `user_path`.
+        OutputError: If the disk takes no more; what was there before stays.
     """
     path = user_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,8 +44,44 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield partial
         partial.chmod(0o666 & ~_umask())  # some writers leave files that only their owner can read
         partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        reason = why_unwritten(error)
+        if reason is None:
+            raise
+        raise OutputError(
+            f"{path} cannot be written: {reason}. What was there before is still whole; make room, "
+            "and give the command again"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def why_unwritten(error: Exception) -> str | None:
+    """What a full disk or the like says through an error; None for an error of another kind."""
+    if isinstance(error, SafetensorError):  # it has no class for the disk's
+        return str(error).rpartition("I/O error: ")[2].partition(" (os error")[0]
+    if not isinstance(error, OSError):
+        return None
+    if error.errno is None:
+        return f"the disk takes no more ({error})"
+    return error.strerror if error.errno in NO_ROOM else None
+
+
+def save_torch(value: Any, path: Path) -> None:
+    """`torch.save`, which has no class of its own for the errors of a disk.
+
+    Raises:
+        OSError: If not all of it could be written.
+    """
+    import torch
+
+    try:
+        with path.open("wb") as file:  # given a name, torch would put it into the file
+            torch.save(value, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise OSError(errno.EIO, str(error).splitlines()[0]) from error
 
 
 def clear_partial_files(folder: Path, stems: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from lseg.commands.model_table import ModelJob
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.suite import evaluate_suite
 from lseg.commands.viewing import view_rule
+from lseg.data.base.fingerprint import fingerprint
 from lseg.errors import ConfigError
 from lseg.evaluation.referee.judge import referee
 from lseg.evaluation.report import print_scores
@@ -65,6 +66,7 @@ def _evaluate_maps(options: EvaluateOptions) -> None:
     print_scores(f"{title}, {table['pictures']} pictures", table)
     for warning in table["warnings"]:
         print(f"warning: {warning}")
+    table["data"] = fingerprint(data.files())
     file.write(add_generalised(options, data, table))
     file.announce()
 

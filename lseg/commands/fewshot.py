@@ -1,5 +1,6 @@
 """`lseg fewshot`: zero-shot and few-shot benchmarks, on one device or several."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from lseg.commands.fewshot_job import FewShotJob
 from lseg.commands.options.fewshot import FewShotOptions
 from lseg.commands.output import output_file, output_folder
 from lseg.commands.record import OptionsRecord
+from lseg.data.base.fingerprint import fingerprint
 from lseg.data.fewshot.benchmark_labels import LabelChoice
 from lseg.errors import ConfigError
 from lseg.evaluation.fewshot import FewShotConfig, fold_scores, scores_to_json
@@ -59,6 +61,7 @@ def fewshot(options: FewShotOptions) -> None:
             "published": [line._asdict() | {"unverified": sorted(line.unverified)} for line in
                           PUBLISHED.get(options.benchmark, ())],
             "network": result.network,
+            "data": fingerprint(chain.from_iterable(fold.data.files() for fold in folds)),
             "versions": versions(),
         }  # fmt: skip
         record.write()

@@ -13,6 +13,7 @@ from lseg.commands.memory import memory_from
 from lseg.commands.model import asking_from, model_from
 from lseg.commands.options.evaluate import EvaluateOptions
 from lseg.commands.viewing import view_rule
+from lseg.data.base.fingerprint import fingerprint
 from lseg.evaluation.figures import table_to_json
 from lseg.evaluation.report import print_scores
 from lseg.evaluation.semantic import evaluate_pictures
@@ -64,4 +65,5 @@ def model_table(
         "notes": model.text.notes(list(filter(model.text.knows, data.labels))),
         "views": {"protocol": options.protocol, **asdict(rule)},
         "network": model.config.to_dict(),
+        "data": fingerprint(data.files()),
     }

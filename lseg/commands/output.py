@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from lseg.errors import LSegError
+from lseg.locks import file_lock, folder_lock
 from lseg.paths import user_path
 
 LABEL_MAP_SUFFIXES = (".png", ".overlay.png", ".json")
@@ -38,6 +40,33 @@ def output_file(file: Path) -> Path:
         raise LSegError(f"--out {file} is a folder: give a file")
     output_folder(file.parent)
     return file
+
+
+def lock_folder(folder: Path) -> AbstractContextManager[None]:
+    """A lock on the folder of `--out`; the processes that torchrun starts have one each.
+
+    Raises:
+        LSegError: As `output_folder`, or if another run is writing to it.
+    """
+    return folder_lock(output_folder(folder), _rank())
+
+
+def lock_file(file: Path | None) -> AbstractContextManager[None]:
+    """A lock on the file of `--out`, if there is one; of several processes the first writes it.
+
+    Raises:
+        LSegError: As `output_file`, or if another run is writing it.
+    """
+    return nullcontext() if file is None or _rank() else file_lock(output_file(file))
+
+
+def going_on_in(folder: Path) -> str:
+    """What a run over files leaves in its folder when it is interrupted, and how to go on."""
+    return f"what is finished is whole, in {folder}; the same command again does the rest"
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))
 
 
 def note_lone_label(labels: Sequence[str] | None) -> None:

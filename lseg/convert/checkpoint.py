@@ -6,13 +6,12 @@ import shutil
 import uuid
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from lseg.config import LSegConfig, NetworkConfig, TextConfig
 from lseg.convert.keymap import Conversion, Source
 from lseg.convert.recognise import ConvertOptions, recognise
-from lseg.errors import CheckpointError, ConfigError
+from lseg.errors import CheckpointError, ConfigError, OutputError
 from lseg.files import write_json
 from lseg.models.architectures import build_network
 from lseg.paths import user_path
@@ -65,8 +64,9 @@ def convert(
         dropped = {"source": conversion.source, "dropped": conversion.dropped}
         write_json(partial / "conversion.json", dropped)
         partial.replace(destination)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except (OSError, OutputError) as error:
+        cause = error.__cause__ or error  # an OutputError names a file in the temporary folder
+        reason = getattr(cause, "strerror", None) or cause
         raise CheckpointError(f"{destination} cannot be written: {reason}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -12,8 +12,8 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from lseg.errors import DataError, LSegError
-from lseg.files import atomic_file
+from lseg.errors import DataError
+from lseg.files import atomic_file, save_torch
 from lseg.inference.layout import as_chw
 
 TENSOR_NAME = "embeddings"
@@ -71,21 +71,17 @@ def new_embeddings(
         layout: Order of the axes.
 
     Raises:
-        LSegError: If there is no room for it.
+        OutputError: If there is no room for it; told at the start.
     """
     kind, made = np.dtype(dtype).newbyteorder("<"), FORMATS[path.suffix]
-    try:
-        with atomic_file(path) as partial:
-            with partial.open("w+b") as file:
-                rows = RowsFile(file, made.header(shape, kind), shape, kind, layout)
-                try:
-                    yield rows
-                finally:
-                    rows.close()
-            made.finish(partial, shape, kind)
-    except OSError as error:
-        size = kind.itemsize * np.prod(shape) / 2**30
-        raise LSegError(f"{path}, {size:.2g} GiB, cannot be written: {error.strerror}") from error
+    with atomic_file(path) as partial:
+        with partial.open("w+b") as file:
+            rows = RowsFile(file, made.header(shape, kind), shape, kind, layout)
+            try:
+                yield rows
+            finally:
+                rows.close()
+        made.finish(partial, shape, kind)
 
 
 def open_embeddings(path: Path) -> np.ndarray:
@@ -161,8 +157,7 @@ def _pack_torch(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """The bare array becomes a file of torch's, by way of one beside it."""
     packed = path.with_name(f"{path.stem}.packed{path.suffix}")
     try:
-        with packed.open("wb") as file:  # a path would put its random name into the file
-            torch.save(torch.from_numpy(np.memmap(path, dtype, "r+", 0, shape)), file)
+        save_torch(torch.from_numpy(np.memmap(path, dtype, "r+", 0, shape)), packed)
         packed.replace(path)
     finally:
         packed.unlink(missing_ok=True)

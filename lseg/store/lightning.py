@@ -1,5 +1,6 @@
 """Lightning checkpoints of this project: a network among the state of its training."""
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 
 from lseg.config import LSegConfig
 from lseg.errors import CheckpointError
-from lseg.files import atomic_file
+from lseg.files import atomic_file, save_torch
 from lseg.store.folder import ACCEPTED, StoredNetwork
 
 NETWORK_PREFIX = "net."
@@ -40,16 +41,12 @@ def write_training(checkpoint: dict[str, Any], path: Path) -> None:
     """Writes a `.ckpt` file whole, or leaves what was there before.
 
     Raises:
-        CheckpointError: If it cannot be written, as on a full disk.
+        OutputError: If it cannot be written, as on a full disk.
     """
-    try:
-        with atomic_file(path) as partial:
-            torch.save(checkpoint, partial)
-    except (OSError, RuntimeError) as error:  # torch has no class for a full disk
-        reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-        raise CheckpointError(
-            f"{path} cannot be written: {reason}. What was there before is still whole"
-        ) from error
+    with atomic_file(path) as partial:
+        save_torch(checkpoint, partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())  # after a power failure the name may be there, the content not
 
 
 def read_training(path: Path) -> dict[str, Any]:

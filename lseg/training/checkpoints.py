@@ -29,7 +29,7 @@ class CheckpointFiles(TorchCheckpointIO):
         """Writes a file beside the one that it then replaces.
 
         Raises:
-            CheckpointError: If it cannot be written; what was there before stays.
+            OutputError: If it cannot be written; what was there before stays.
         """
         write_training(checkpoint, Path(path))
 
@@ -137,8 +137,13 @@ def find_checkpoint(asked: str | None, folder: Path) -> str | None:
     )
 
 
+def newest_first(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, whatever they hold."""
+    return sorted(_files(folder), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
 def _newest(folder: Path) -> str | None:
-    for path in sorted(_files(folder), key=lambda path: path.stat().st_mtime_ns, reverse=True):
+    for path in newest_first(folder):
         try:
             read_training(path)
         except CheckpointError as error:

@@ -1,9 +1,11 @@
 """`lseg fit|validate|test`: Lightning's command line over this project's module and data."""
 
 import logging
+import signal
 import sys
 import time
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from lseg.data.base.datamodule import SegmentationDataModule
 from lseg.errors import ConfigError, LSegError
 from lseg.inference.sharding import leave_group
+from lseg.locks import folder_lock
 from lseg.models.lseg import LSeg
-from lseg.training.checkpoints import CheckpointFiles, LastCheckpoint, find_checkpoint
+from lseg.training.checkpoints import CheckpointFiles, LastCheckpoint, find_checkpoint, newest_first
 from lseg.training.configs import with_bases
 from lseg.training.finite import FiniteLoss
 from lseg.training.messages import TrainingParser, one_line
@@ -90,11 +93,29 @@ class TrainingCLI(LightningCLI):
             if not isinstance(value, Namespace):
                 raise ConfigError(f"{part} is {value!r}: it must be a mapping of options to values")
 
+    def instantiate_classes(self) -> None:
+        """Makes trainer, module and data; jsonargparse wraps what their options' classes refuse.
+
+        Raises:
+            LSegError: If one refuses its arguments, in its own words.
+        """
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            if not isinstance(error, LSegError) and isinstance(error.__cause__, LSegError):
+                raise error.__cause__ from error
+            raise
+
     @property
     def root(self) -> Path:
         """Folder of the run."""
         settings = self._get(self.config_init, "trainer")
         return Path(settings.get("default_root_dir") or "runs").expanduser()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the run's checkpoints."""
+        return Path(self.best.dirpath or self.root)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer with this project's checkpoints, and its logs unless others are configured.
@@ -139,7 +160,36 @@ class TrainingCLI(LightningCLI):
         if options.resume is not None and options.ckpt_path is not None:
             raise ConfigError("give --resume or --ckpt_path, not both")
         asked = options.ckpt_path if options.resume is None else options.resume
-        options.ckpt_path = find_checkpoint(asked, Path(self.best.dirpath or self.root))
+        options.ckpt_path = find_checkpoint(asked, self.checkpoints)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Keeps other runs from the folders of a training, and leaves Ctrl-C to the command line.
+
+        Lightning ends the interpreter at Ctrl-C, and goes on to leave it unheard.
+
+        Raises:
+            InUseError: If another training writes there.
+            KeyboardInterrupt: After Ctrl-C, with what there is then.
+        """
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            with ExitStack() as stack:
+                if subcommand == "fit" and self.trainer.is_global_zero:
+                    for folder in dict.fromkeys([self.root.resolve(), self.checkpoints.resolve()]):
+                        stack.enter_context(folder_lock(folder))
+                super()._run_subcommand(subcommand)
+        except SystemExit as error:
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt(self._going_on()) from None
+
+    def _going_on(self) -> str:
+        """What an interrupted run leaves, and how to go on."""
+        kept = newest_first(self.checkpoints)
+        if not kept:
+            return "no checkpoint has been written yet"
+        return f"the same command with --resume auto goes on from {kept[0]}"
 
     def before_fit(self) -> None:
         """Looks at what callbacks wait for, and notes the time.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lseg.checkpoints.backbone import pretrained_backbone
 from lseg.config import LSegConfig
 from lseg.data.base.datamodule import LabelSet, SegmentationDataModule
+from lseg.data.base.skipping import PASSED_OVER
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.inference.sharding import broadcast_buffers
@@ -116,6 +117,7 @@ class LSegModule(LightningModule):
         self.metrics: dict[str, SegmentationMetric] = {}
         self.scores: dict[str, Scores] = {}
         self.gradients: dict[str, Tensor] = {}  # of the step under way in a checkpoint
+        self.passed_over = 0  # broken pictures
 
     @property
     def data(self) -> SegmentationDataModule:
@@ -162,6 +164,11 @@ class LSegModule(LightningModule):
         restore_gradients(self, self.gradients)
         self.gradients = {}
 
+    def on_train_end(self) -> None:
+        """Adds up what the processes have passed over."""
+        count = torch.tensor(float(self.passed_over), device=self.device)
+        self.passed_over = int(self.trainer.strategy.reduce(count, reduce_op="sum"))
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds dropout and the like by batch, so that a resumed run draws what one run draws."""
         seed = (self.data.seed, self.current_epoch, batch_idx)
@@ -171,6 +178,9 @@ class LSegModule(LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Cross-entropy of a batch, ignored pixels left out."""
+        if PASSED_OVER in batch:
+            self.passed_over += int(batch[PASSED_OVER].sum())
+            self.log(f"train/{PASSED_OVER}", float(self.passed_over))
         loss = batch_loss(self.net, self.asked, batch, self.loss)
         self.log(LOSS, loss, prog_bar=True)
         return loss
@@ -230,6 +240,7 @@ class LSegModule(LightningModule):
         """
         check_weights(self.net, self.trainer.global_step)
         note_config(checkpoint, self.net.config)
+        checkpoint[PASSED_OVER] = self.passed_over
         if self.trainer.fit_loop._should_accumulate():
             checkpoint[GRADIENTS_KEY] = open_gradients(self)
 
@@ -245,6 +256,8 @@ class LSegModule(LightningModule):
         check_optimizer(checkpoint, self.optim.name, self.trainer.ckpt_path)
         checkpoint["loops"]["fit_loop"] = settled(checkpoint["loops"]["fit_loop"])
         self.gradients = checkpoint.get(GRADIENTS_KEY, {})
+        if self.trainer.is_global_zero:  # whose own count it is
+            self.passed_over = checkpoint.get(PASSED_OVER, 0)
 
     def _start_evaluation(self, sets: list[LabelSet]) -> None:
         self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]

@@ -11,6 +11,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lseg.errors import ConfigError
 
+LARGEST_RATE = 1e6
+"""Beyond it the first step leaves nothing of the weights, and float32 soon ends."""
+
 
 @dataclass(frozen=True)
 class OptimConfig:
@@ -43,6 +46,12 @@ class OptimConfig:
         """Refuses values out of range."""
         if not (self.lr > 0 and self.decoder_factor > 0 and 0 <= self.warmup < 1):
             raise ConfigError("lr and decoder_factor must be positive, warmup in [0, 1)")
+        fastest = self.lr * max(1.0, self.decoder_factor)
+        if fastest > LARGEST_RATE:
+            raise ConfigError(
+                f"a learning rate of {fastest:g} (lr, or lr times decoder_factor) trains nothing: "
+                f"give less than {LARGEST_RATE:g}, such as 0.004 for SGD"
+            )
 
 
 def build_optimizer(

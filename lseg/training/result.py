@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from lseg.data.base.datamodule import SegmentationDataModule
+from lseg.data.base.fingerprint import fingerprint
 from lseg.evaluation.report import print_table, versions
 from lseg.evaluation.semantic import scores_to_json
 from lseg.files import atomic_file, write_json
@@ -68,6 +69,10 @@ class Result:
             "train_seconds": self.seconds,
             "trained_on": [asdict(facts) for facts in self.data.training_facts()],
             "seed": self.data.seed,
+            "validated_on": {
+                name: fingerprint(data.files()) for name, data in self.data.val_data.items()
+            },
+            "passed_over": self.module.passed_over,
             "sets": self.sets,
             "network": self.module.net.config.to_dict(),
             "versions": versions(),

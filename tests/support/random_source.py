@@ -35,6 +35,9 @@ class RandomSource:
         image = Image.fromarray(np.stack([red, 0 * red, 0 * red], -1).astype(np.uint8))
         return AnnotatedImage(image, self.masks[index])
 
+    def files(self, index):
+        return ()
+
     def present(self, index):
         return self._present[index]
 

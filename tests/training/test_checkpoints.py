@@ -13,7 +13,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
 from lseg.cli import main
-from lseg.errors import CheckpointError
+from lseg.errors import CheckpointError, OutputError
 from lseg.store.lightning import read_training, write_training
 from lseg.training.checkpoints import CheckpointFiles, LastCheckpoint, find_checkpoint
 from lseg.training.module import LSegModule
@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
-        with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be written.*still whole"):
+        with pytest.raises(OutputError, match=r"last\.ckpt cannot be written.*still whole"):
             write_training(state, path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

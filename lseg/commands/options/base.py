@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -93,6 +94,18 @@ class Options:
             value = getattr(self, option.name)
             if option.least is not None and value is not None and value < option.least:
                 raise ConfigError(f"{option.flag} is {value}: give {option.least} or more")
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps other runs from where the results go, if there are any, while the command runs.
+
+        Raises:
+            LSegError: If results cannot go there, or another run is writing there.
+        """
+        return nullcontext()
+
+    def going_on(self) -> str:
+        """What there is after Ctrl-C, and how to go on."""
+        return "no file is left half written"
 
     def to_dict(self) -> dict[str, Any]:
         """Names and values, as YAML and JSON know them."""

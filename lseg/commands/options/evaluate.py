@@ -1,6 +1,7 @@
 """Options of `lseg evaluate`."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +15,7 @@ from lseg.commands.options.shared import (
     ModelOptions,
     ViewOptions,
 )
+from lseg.commands.output import lock_file
 from lseg.data.sets.class_labels import ClassNaming
 from lseg.data.sets.registry import SetName
 
@@ -69,6 +71,10 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, Mem
     half: bool = False
     mislabel: float = 0.0
     out: Annotated[Path | None, Spelling("FILE.json")] = None
+
+    def lock(self) -> AbstractContextManager[None]:
+        """See `Options`."""
+        return lock_file(self.out)
 
 
 SUITE_OPTIONS = (

@@ -1,11 +1,13 @@
 """Options of `lseg fewshot`."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from lseg.commands.options.base import NonNegative, Positive, Spelling
 from lseg.commands.options.shared import Benchmark, DataOptions, ModelOptions
+from lseg.commands.output import lock_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +49,7 @@ class FewShotOptions(DataOptions, ModelOptions):
     workers: NonNegative = 1
     save_pictures: NonNegative = 0
     out: Annotated[Path | None, Spelling("FILE.json")] = None
+
+    def lock(self) -> AbstractContextManager[None]:
+        """See `Options`."""
+        return lock_file(self.out)

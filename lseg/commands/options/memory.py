@@ -1,12 +1,14 @@
 """Options of `lseg memory`."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from lseg.commands.options.base import NonNegative, Options, Positive, Spelling
 from lseg.commands.options.shared import DataOptions, ModelOptions, SizeOptions
+from lseg.commands.output import lock_file
 from lseg.data.sets.registry import SetName
 
 
@@ -51,6 +53,10 @@ class MemoryAddOptions(ModelOptions):
     box: Annotated[Sequence[int] | None, Spelling("N")] = None
     points: Annotated[str | None, Spelling("X Y, ...")] = None
 
+    def lock(self) -> AbstractContextManager[None]:
+        """See `Options`."""
+        return lock_file(self.memory)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryRemoveOptions(Options):
@@ -63,6 +69,10 @@ class MemoryRemoveOptions(Options):
 
     memory: Annotated[Path, Spelling("MEMORY", positional=True)]
     labels: str
+
+    def lock(self) -> AbstractContextManager[None]:
+        """See `Options`."""
+        return lock_file(self.memory)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,14 @@
 """Options of `lseg query`."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from lseg.commands.options.base import Spelling
 from lseg.commands.options.shared import AskingOptions, MemoryOptions, RunOptions
+from lseg.commands.output import going_on_in, lock_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +32,11 @@ class QueryOptions(RunOptions, AskingOptions, MemoryOptions):
     text_table: Annotated[str | None, Spelling("FILE")] = None
     templates: Annotated[str | None, Spelling("NAME|FILE")] = None
     pictures: Annotated[Path | None, Spelling("FOLDER")] = None
+
+    def lock(self) -> AbstractContextManager[None]:
+        """See `Options`."""
+        return lock_folder(self.out)
+
+    def going_on(self) -> str:
+        """See `Options`."""
+        return going_on_in(self.out)

@@ -1,11 +1,13 @@
 """Groups of options that several commands have."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from lseg.commands.options.base import NonNegative, Options, Positive, Spelling
+from lseg.commands.output import going_on_in, lock_folder
 
 BenchmarkFolder = Literal["pascal5i", "coco20i", "fss1000"]
 Benchmark = Literal["pascal5i", "coco20i", "fss1000", "shapes", "pairs"]
@@ -32,6 +34,14 @@ class PictureOptions(Options):
     out: Annotated[Path, Spelling("DIR")]
     orientation: Literal["displayed", "stored"] = "displayed"
     max_megapixels: Annotated[Positive, Spelling("MP")] = 1000
+
+    def lock(self) -> AbstractContextManager[None]:
+        """See `Options`."""
+        return lock_folder(self.out)
+
+    def going_on(self) -> str:
+        """See `Options`."""
+        return going_on_in(self.out)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
 from lseg.data.base.dataset import FolderDataset
+from lseg.data.base.fingerprint import fingerprint
 from lseg.data.base.items import SegmentationData, collate
 from lseg.data.base.loader import TrainLoader
 from lseg.data.base.sampler import EpochSampler, ExactSampler
+from lseg.data.base.skipping import SkippingData
 from lseg.errors import ConfigError, DataError
 
 
@@ -31,6 +33,7 @@ class TrainingFacts:
         labels: How many labels.
         share: Of the pictures that are drawn, between 0 and 1.
         seed: Of its order and augmentations.
+        files: See `fingerprint`; None where pictures are drawn, not read.
     """
 
     name: str
@@ -40,6 +43,7 @@ class TrainingFacts:
     labels: int
     share: float
     seed: int
+    files: dict[str, Any] | None = None
 
 
 LabelSet = tuple[str, list[str]]
@@ -60,6 +64,9 @@ class LoaderConfig:
         seed: Of the order and the augmentations; 0 or more.
         repeat: Passes over the training set an epoch, each with other augmentations; for small
             sets.
+        on_error: A training picture that cannot be read ends the run (`raise`), or the next one
+            stands in for it (`skip`): it is told, and the result says how often. Validation and
+            tests always end: their figures are of whole sets.
     """
 
     batch_size: int = 8
@@ -68,6 +75,7 @@ class LoaderConfig:
     prefetch: int = 2
     seed: int = 0
     repeat: int = 1
+    on_error: Literal["raise", "skip"] = "raise"
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -172,7 +180,10 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
     def facts(self, name: str, share: float = 1.0) -> TrainingFacts:
         """What is known of the training set, under a name."""
         pictures, labels = len(self.train_data), len(self.train_data.labels)
-        return TrainingFacts(name, self.source, self.licence, pictures, labels, share, self.seed)
+        files = fingerprint(self.train_data.files())
+        return TrainingFacts(
+            name, self.source, self.licence, pictures, labels, share, self.seed, files
+        )
 
     def pixel_counts(self) -> Tensor:
         """Training pixels of each label, (N) int64, for `class_balance`.
@@ -234,7 +245,8 @@ class SegmentationDataModule(LoaderConfig, LightningDataModule):
                 f"{sampler.num_replicas} processes fill no batch of {self.batch_size}: raise "
                 "data.repeat or lower data.batch_size"
             )
-        batches = self._loader(data, sampler, self.batch_size, drop_last=True)
+        items = SkippingData(data) if self.on_error == "skip" else data
+        batches = self._loader(items, sampler, self.batch_size, drop_last=True)
         return TrainLoader(batches, sampler, self._batches_done)
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:

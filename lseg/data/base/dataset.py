@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from lseg.data.base.background import BackgroundRule, LabelPlaces, label_places
 from lseg.data.base.folder import BACKGROUND, AnnotatedFolder, label_mask
 from lseg.data.base.items import Augmentation, ItemKey, split_key
 from lseg.data.base.mask_values import ignore_value
+from lseg.data.base.tar import TarMember
 
 
 class FolderDataset(Dataset[dict[str, Tensor]]):
@@ -103,6 +105,10 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
         if self.transform is not None:
             image, mask = self.transform(image, mask, seed=(self.seed, epoch, index))
         return {"image": image, "mask": mask}
+
+    def files(self) -> Iterator[Path | TarMember]:
+        """What the items are read from."""
+        return self.folder.files(self.stems)
 
     def pixel_counts(self) -> Tensor:
         """Pixels of each label in all masks, (N) int64; reads every mask, images are not opened.

@@ -7,7 +7,7 @@ are read together.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -127,6 +127,12 @@ class AnnotatedFolder(ABC):
     def mask_file(self, stem: str) -> Path | TarMember:
         """What a mask is read from."""
         return self.mask_path(stem)
+
+    def files(self, stems: Iterable[str]) -> Iterator[Path | TarMember]:
+        """What pictures and their masks are read from."""
+        for stem in stems:
+            yield self.image_file(stem)
+            yield self.mask_file(stem)
 
     @property
     def notes(self) -> Sequence[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from lseg.data.base.fingerprint import File
 from lseg.errors import DataError
 
 SET = "set"
@@ -47,6 +48,10 @@ class SegmentationData(Protocol):
 
     def __getitem__(self, key: ItemKey) -> dict[str, Tensor]:
         """Return the item of an index, or of (epoch, index)."""
+        ...
+
+    def files(self) -> Iterable[File]:
+        """Return what the items are read from; nothing where they are drawn."""
         ...
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from itertools import accumulate
+from itertools import accumulate, chain
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from lseg.data.base.datamodule import (
     TrainingFacts,
     asks_rest,
 )
+from lseg.data.base.fingerprint import File
 from lseg.data.base.items import SET, ItemKey, SegmentationData, split_key
 from lseg.data.base.mask_values import ignore_value
 from lseg.data.base.mixed_sampler import MixedSampler
@@ -45,6 +46,10 @@ class SameIgnoreValue:
             ignored = item["mask"] == self.data.ignore_index
             item = {**item, "mask": item["mask"].masked_fill(ignored, self.ignore_index)}
         return item
+
+    def files(self) -> Iterable[File]:
+        """Return what the items are read from."""
+        return self.data.files()
 
 
 class MixedData:
@@ -83,6 +88,10 @@ class MixedData:
                 "are trained on alone; a ZeroShotDataModule with `task: vocabulary` can be mixed"
             )
         return {**item, SET: torch.tensor(number)}
+
+    def files(self) -> Iterable[File]:
+        """Return what the items of all sets are read from."""
+        return chain.from_iterable(part.files() for part in self.parts)
 
 
 @dataclass(kw_only=True)

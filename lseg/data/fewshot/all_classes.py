@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as TF
 
+from lseg.data.base.fingerprint import File
 from lseg.data.base.folder import label_mask
 from lseg.data.base.items import ItemKey, split_key
 from lseg.data.base.mask_values import ignore_value
@@ -59,6 +60,11 @@ class AllClassesData(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         """Return the number of pictures."""
         return len(self.pictures)
+
+    def files(self) -> Iterator[File]:
+        """Return what the pictures and masks are read from."""
+        for source, picture in self.pictures:
+            yield from source.files(picture)
 
     def __getitem__(self, key: ItemKey) -> dict[str, Tensor]:
         """Return a picture and its mask.

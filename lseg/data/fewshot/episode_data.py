@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TypedDict
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as TF
 
+from lseg.data.base.fingerprint import File
 from lseg.data.base.folder import IGNORE, AnnotatedImage
 from lseg.data.fewshot.episodes import Episode
 from lseg.data.fewshot.sources import MaskSource
@@ -67,6 +69,13 @@ class EpisodeData(Dataset[EpisodeTensors]):
             class_index=episode.class_index,
             number=index,
         )
+
+    def files(self) -> Iterable[File]:
+        """What the episodes are read from."""
+        pictures = {
+            picture for episode in self.episodes for picture in (episode.query, *episode.supports)
+        }
+        return chain.from_iterable(map(self.source.files, sorted(pictures)))
 
     def _load(self, picture: int, class_index: int) -> tuple[Tensor, Tensor]:
         image, mask = resize(self.source.read(picture), self.size)

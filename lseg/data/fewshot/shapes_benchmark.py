@@ -87,6 +87,10 @@ class ShapesSource:
         """Return the number of pictures."""
         return self.length
 
+    def files(self, index: int) -> tuple[()]:
+        """None: pictures are drawn."""
+        return ()
+
     def stem(self, index: int) -> str:
         """Return the part and the number of a picture."""
         return f"{self.part.value}{self.seed}_{index:06d}"

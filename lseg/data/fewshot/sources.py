@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from lseg.data.base.fingerprint import File
 from lseg.data.base.folder import AnnotatedFolder, AnnotatedImage
 from lseg.data.fewshot.splits import Line
 
@@ -57,6 +58,10 @@ class MaskSource(Protocol):
         """
         ...
 
+    def files(self, index: int) -> Iterable[File]:
+        """Return what a picture and its mask are read from; nothing where they are drawn."""
+        ...
+
     def present(self, index: int) -> tuple[int, ...]:
         """Return the classes that the entries name for a picture, in ascending order."""
         ...
@@ -99,6 +104,10 @@ class ListedSource:
     def read(self, index: int) -> AnnotatedImage:
         """See `MaskSource`."""
         return self.folder.read(self.stems[index])
+
+    def files(self, index: int) -> Iterable[File]:
+        """See `MaskSource`."""
+        return self.folder.files([self.stems[index]])
 
     def present(self, index: int) -> tuple[int, ...]:
         """See `MaskSource`."""

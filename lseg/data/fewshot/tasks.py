@@ -6,13 +6,14 @@ positive target of any item, whichever classes the masks hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from lseg.data.base.fingerprint import File
 from lseg.data.base.folder import BACKGROUND, IGNORE
 from lseg.data.base.items import Augmentation, ItemKey, split_key
 from lseg.data.fewshot.episode_data import resize
@@ -162,6 +163,11 @@ class ZeroShotData(Dataset[dict[str, Tensor]]):
         """Return the item of an index, or of (epoch, index)."""
         epoch, index = split_key(key)
         return self.item(self.sampling(epoch, index), (self.seed, epoch, index))
+
+    def files(self) -> Iterator[File]:
+        """Return what the pictures of the source and their masks are read from."""
+        for picture in range(len(self.source)):
+            yield from self.source.files(picture)
 
     def item(self, entry: Entry, seed: tuple[int, int, int]) -> dict[str, Tensor]:
         """Return the item that is made of an entry, varied by `seed`."""

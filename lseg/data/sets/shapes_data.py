@@ -73,6 +73,10 @@ class ShapesDataset(Dataset[dict[str, Tensor]]):
         """Return the number of pictures an epoch."""
         return self.length
 
+    def files(self) -> tuple[()]:
+        """None: pictures are drawn."""
+        return ()
+
     def __getitem__(self, key: ItemKey) -> dict[str, Tensor]:
         """Draw the picture of (epoch, index); a bare index means epoch 0."""
         epoch, index = split_key(key)
