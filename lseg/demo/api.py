@@ -1,7 +1,6 @@
 """The demo's API, for gradio_client and for anything that speaks HTTP."""
 
 import html
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,9 @@ from lseg.demo.service import Service
 from lseg.demo.uploads import Upload, offered_file, uploaded_path
 from lseg.demo.visitors import Taught
 from lseg.errors import ConfigError, LSegError
+
+MOST = 1e9
+"""Numbers are smaller, and an infinite one or none at all is no number."""
 
 Endpoint = tuple[Callable[..., Any], list[Component], list[Component]]
 
@@ -164,9 +166,9 @@ def parse_number(value: object, name: str) -> float:
     Raises:
         ConfigError: If it is none.
     """
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, int | float) and abs(value) < MOST:
         return value
-    raise ConfigError(f"{name} is {value!r}: give a number")
+    raise ConfigError(f"{name} is {str(value)[:60]!r}: give a number")
 
 
 def _refused(error: LSegError) -> gr.Error:

@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from lseg.demo.api import add_api
+from lseg.demo.blocks import Page
 from lseg.demo.events import PageEvents
 from lseg.demo.service import Service
 from lseg.demo.viewer import viewer
@@ -64,7 +65,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
     """
     events = PageEvents(service)
     first = examples[0] if examples else (None, "")
-    with gr.Blocks(title="LSeg", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with Page(title="LSeg", analytics_enabled=False) as page:
         gr.Markdown(INTRODUCTION)
         gr.HTML(
             about,

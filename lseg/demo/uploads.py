@@ -21,11 +21,18 @@ def uploaded_path(picture: Upload) -> str | None:
     """
     if picture is None:
         return None
-    folder = Path(get_upload_folder()).resolve()
     path = picture.get("path")
-    if not isinstance(path, str) or not Path(path).resolve().is_relative_to(folder):
+    if not isinstance(path, str) or not _uploaded(path):
         raise ImageError("that is no uploaded picture: upload the file itself")
     return path
+
+
+def _uploaded(path: str) -> bool:
+    try:
+        place = Path(path).resolve()
+    except (OSError, ValueError):  # a null character, or a loop
+        return False
+    return place.is_relative_to(Path(get_upload_folder()).resolve())
 
 
 def offered_file(data: bytes, name: str) -> str:

@@ -4,12 +4,11 @@ import secrets
 import tempfile
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 
 from lseg.demo.limits import Limits
 from lseg.demo.words import DemoLabelEncoder
@@ -163,20 +162,3 @@ class Visitors:
         with self._lock:
             for key in [key for key, visitor in self._kept.items() if visitor.until <= now]:
                 del self._kept[key]
-
-    @contextmanager
-    def swept(self, seconds: float = 30) -> Iterator[None]:
-        """Sweeps every so often while the block runs, though nobody comes."""
-        ended = Event()
-
-        def work() -> None:
-            while not ended.wait(seconds):
-                self.sweep()
-
-        sweeper = Thread(target=work, name="sweep memories", daemon=True)
-        sweeper.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            sweeper.join()
