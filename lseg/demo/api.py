@@ -93,6 +93,19 @@ class Api:
         except LSegError as error:
             raise _refused(error) from None
 
+    def load(self, file: Upload, memory: str) -> tuple[str, dict[str, int]]:
+        """A safetensors file of examples joins a memory, or begins one if the key is empty.
+
+        It is one that `/memory` or `lseg memory` made, for this model. Returns as `/teach`.
+        """
+        try:
+            if memory:
+                self._taught(memory)  # not another in its place
+            key, taught = self._service.load(uploaded_path(file), memory)
+        except LSegError as error:
+            raise _refused(error) from None
+        return key, taught.counts
+
     def _taught(self, memory: object) -> Taught:
         found = self._service.visitors.find(memory) if isinstance(memory, str) else None
         if found is None:
@@ -141,13 +154,14 @@ def add_api(service: Service) -> None:
         label_map, overlay = gr.File(label="label map"), gr.File(label="overlay")
         answer, embeddings = gr.JSON(label="answer"), gr.File(label="embeddings")
         key, counts = gr.Textbox(label="memory"), gr.JSON(label="examples of each label")
-        held = gr.File(label="memory")
+        held, brought = gr.File(label="memory"), gr.File(label="file")
     endpoints: tuple[Endpoint, ...] = (
         (api.segment, [picture, labels, other, opacity, memory], [label_map, overlay, answer]),
         (api.embed, [picture, height, width, dtype, normalize], [embeddings]),
         (api.teach, [picture, label, marks, memory], [key, counts]),
         (api.forget, [memory, label], [counts]),
         (api.memory, [memory], [held]),
+        (api.load, [brought, memory], [key, counts]),
     )
     for answered, inputs, outputs in endpoints:
         gr.Button(visible=False).click(

@@ -27,14 +27,17 @@ Example = tuple[str, str]
 """Path of a picture, and labels."""
 
 
-def write_examples(folder: Path, knows: Callable[[list[str]], bool]) -> list[Example]:
-    """Writes the examples whose labels a model can answer.
+def write_examples(
+    folder: Path, of_shapes: bool, knows: Callable[[list[str]], bool]
+) -> list[Example]:
+    """Writes the examples whose labels a model can answer: of its own world, not of the other.
 
     Args:
         folder: Gets the pictures.
+        of_shapes: Whether it knows coloured shapes and no photographs.
         knows: Whether labels can be asked for.
     """
-    examples = [*copy_photographs(folder), *draw_shapes(folder)]
+    examples = draw_shapes(folder) if of_shapes else copy_photographs(folder)
     return [example for example in examples if knows(parse_labels(example[1]))]
 
 

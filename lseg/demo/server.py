@@ -61,7 +61,9 @@ def running_server(
         tempfile.TemporaryDirectory(prefix="lseg-demo-") as name,
         _gradio_environment(Path(name), host),
     ):
-        page = build_page(service, about, write_examples(Path(name), service.knows))
+        page = build_page(
+            service, about, write_examples(Path(name), service.of_shapes, service.knows)
+        )
         page.queue(
             max_size=limits.queue,
             default_concurrency_limit=limits.concurrency,

@@ -23,7 +23,7 @@ def uploaded_path(picture: Upload) -> str | None:
         return None
     path = picture.get("path")
     if not isinstance(path, str) or not _uploaded(path):
-        raise ImageError("that is no uploaded picture: upload the file itself")
+        raise ImageError("that is no uploaded file: upload it itself")
     return path
 
 

@@ -15,7 +15,7 @@ from lseg.demo.words import DemoLabelEncoder
 from lseg.errors import LabelError
 from lseg.inference.encoding import EncodedPicture
 from lseg.inference.memory import Memory
-from lseg.memory.examples import Examples
+from lseg.memory.examples import Example, Examples
 from lseg.memory.file import Owner, save_examples
 from lseg.memory.marks import Marks
 from lseg.models.lseg import LSeg
@@ -51,6 +51,23 @@ class Taught:
                     "or download them and go on with `lseg memory add`"
                 )
             self._memory.add_encoded(encoded, marks, label, source)
+
+    def join(self, examples: Sequence[Example]) -> None:
+        """More examples, all of them or none.
+
+        Raises:
+            LabelError: If there is no room for them.
+        """
+        with self._lock:
+            held = self._memory.examples
+            both = {(one.label, one.key) for one in (*held, *examples)}
+            if len(both) > self._most:
+                raise LabelError(
+                    f"with these there would be {len(both)} examples, {self._most} are kept here: "
+                    "forget a label first"
+                )
+            for example in examples:
+                held.add(example)
 
     def remove(self, label: str) -> None:
         """Forgets a label.

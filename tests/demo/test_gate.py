@@ -169,7 +169,7 @@ def test_garbage_is_answered_with_words_and_leaves_no_traceback(service, capfd, 
 
 def test_only_these_endpoints_are_open(url):
     named = json.loads(request(f"{url}gradio_api/info")[1])["named_endpoints"]
-    assert set(named) == {"/segment", "/embed", "/teach", "/forget", "/memory"}
+    assert set(named) == {"/segment", "/embed", "/teach", "/forget", "/memory", "/load"}
     parameters = [entry["parameter_name"] for entry in named["/segment"]["parameters"]]
     assert parameters == ["picture", "labels", "other", "opacity", "memory"]
     kinds = [entry["python_type"]["type"] for entry in named["/embed"]["parameters"]]
