@@ -9,6 +9,7 @@ from PIL import Image
 
 from lseg.data.base.labels import parse_labels
 from lseg.data.sets.shapes import CLASSES, draw
+from lseg.demo.questions import OTHER
 from lseg.paths import ASSETS
 
 PHOTOGRAPHS = {
@@ -38,7 +39,12 @@ def write_examples(
         knows: Whether labels can be asked for.
     """
     examples = draw_shapes(folder) if of_shapes else copy_photographs(folder)
-    return [example for example in examples if knows(parse_labels(example[1]))]
+    return [example for example in examples if knows(asked_names(example[1]))]
+
+
+def asked_names(labels: str) -> list[str]:
+    """Labels but for `other`, which every model answers, by a rule."""
+    return [label for label in parse_labels(labels) if label != OTHER]
 
 
 def copy_photographs(folder: Path) -> list[Example]:

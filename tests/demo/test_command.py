@@ -38,6 +38,9 @@ def test_lseg_demo_serves_until_it_is_terminated_and_leaves_no_file(model, tmp_p
         url = re.search(told, line).group(1)
         with urllib.request.urlopen(url, timeout=30) as page:
             assert b"LSeg" in page.read()
+        with urllib.request.urlopen(f"{url}config", timeout=30) as config:
+            offered = config.read().decode()
+        assert all(name in offered for name in (SHAPES if model == "tiny" else PHOTOGRAPHS))
         found = {path.name for path in tmp_path.glob("lseg-demo-*/*.[jp][pn]g")}
         assert found == (SHAPES if model == "tiny" else set(PHOTOGRAPHS))  # each its own world
     finally:
