@@ -53,7 +53,7 @@ def demo(options: DemoOptions) -> None:
             about(options.checkpoint, model),
             options.host,
             options.port,
-            options.allowed_hosts,
+            options.allowed_hosts or (),
             login,
         ) as url:
             print(f"serving {options.checkpoint} at {url} (Ctrl+C ends it)", flush=True)

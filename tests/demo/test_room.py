@@ -12,6 +12,7 @@ from plain_http import FORM, META, ask, form, png, request, upload
 from lseg.demo.room import Room
 from lseg.demo.server import running_server
 from lseg.demo.service import Service
+from lseg.demo.uploads import offered_file
 
 
 def fill(folder, name, size, age):
@@ -79,6 +80,19 @@ def test_a_folder_in_place_of_a_picture_stops_no_cleaning(service, capfd):
         folder = {"path": str(Path(path).parents[1]), "meta": META}
         assert "upload it again" in ask(url, "segment", folder, "a, b", True, 0.5, "")
     assert "IsADirectoryError" not in capfd.readouterr().err
+
+
+def test_a_file_that_is_offered_again_is_not_written_over(tmp_path, monkeypatch):
+    """Somebody may be reading it."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    path = offered_file(b"a map", "map.png")
+    with Path(path).open("rb") as reader:
+        assert offered_file(b"a map", "map.png") == path
+        assert os.fstat(reader.fileno()).st_ino != Path(path).stat().st_ino
+        assert reader.read() == b"a map"
+    other = offered_file(b"another", "map.png")
+    assert other != path
+    assert left(tmp_path) == {Path(path), Path(other)}
 
 
 def wait(happened):

@@ -26,7 +26,7 @@ class DemoOptions(ModelOptions, SizeOptions, AskingOptions):
 
     host: str = "127.0.0.1"
     auth: Annotated[str | None, Spelling("USER:FILE")] = None
-    allowed_hosts: Annotated[Sequence[str], Spelling("NAME")] = ()
+    allowed_hosts: Annotated[Sequence[str] | None, Spelling("NAME")] = None
     port: NonNegative | None = None
     max_upload: Annotated[NonNegative, Spelling("MB")] = 20
     max_megapixels: Annotated[NonNegative, Spelling("MP")] = 25
