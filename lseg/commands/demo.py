@@ -2,21 +2,28 @@
 
 import signal
 import threading
+import warnings
 from pathlib import Path
 
 from lseg.commands.model import asking_from, model_from
 from lseg.commands.options.demo import DemoOptions
 from lseg.demo.limits import Limits
-from lseg.errors import ConfigError
+from lseg.demo.login import Login
+from lseg.demo.names import is_loopback
+from lseg.errors import ConfigError, LSegWarning
 from lseg.models.lseg import LSeg
 from lseg.text.encoder import LabelTable
+
+OPEN = (
+    "whoever reaches this machine at {host} can use the demo: --auth USER:FILE asks for a password"
+)
 
 
 def demo(options: DemoOptions) -> None:
     """Serves the page until it is interrupted or terminated.
 
     Raises:
-        ConfigError: If Gradio is missing, or the port cannot be had.
+        ConfigError: If Gradio is missing, no password can be read, or the port cannot be had.
     """
     limits = Limits(
         upload_bytes=options.max_upload * 2**20,
@@ -31,6 +38,9 @@ def demo(options: DemoOptions) -> None:
         if error.name != "gradio":
             raise
         raise ConfigError('the demo needs Gradio: pip install "lseg[demo]"') from error
+    login = None if options.auth is None else Login.read(options.auth)
+    if login is None and not is_loopback(options.host):
+        warnings.warn(OPEN.format(host=options.host), LSegWarning, stacklevel=2)
     asking = asking_from(options)
     model = model_from(options, LSeg)
     service = Service(model, limits, options.size, asking)
@@ -39,7 +49,12 @@ def demo(options: DemoOptions) -> None:
     before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
     try:
         with running_server(
-            service, about(options.checkpoint, model), options.host, options.port
+            service,
+            about(options.checkpoint, model),
+            options.host,
+            options.port,
+            options.allowed_hosts or (),
+            login,
         ) as url:
             print(f"serving {options.checkpoint} at {url} (Ctrl+C ends it)", flush=True)
             ended.wait()

@@ -1,7 +1,6 @@
 """The demo's API, for gradio_client and for anything that speaks HTTP."""
 
 import html
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,9 @@ from lseg.demo.service import Service
 from lseg.demo.uploads import Upload, offered_file, uploaded_path
 from lseg.demo.visitors import Taught
 from lseg.errors import ConfigError, LSegError
+
+MOST = 1e9
+"""Numbers are smaller, and an infinite one or none at all is no number."""
 
 Endpoint = tuple[Callable[..., Any], list[Component], list[Component]]
 
@@ -91,6 +93,19 @@ class Api:
         except LSegError as error:
             raise _refused(error) from None
 
+    def load(self, file: Upload, memory: str) -> tuple[str, dict[str, int]]:
+        """A safetensors file of examples joins a memory, or begins one if the key is empty.
+
+        It is one that `/memory` or `lseg memory` made, for this model. Returns as `/teach`.
+        """
+        try:
+            if memory:
+                self._taught(memory)  # not another in its place
+            key, taught = self._service.load(uploaded_path(file), memory)
+        except LSegError as error:
+            raise _refused(error) from None
+        return key, taught.counts
+
     def _taught(self, memory: object) -> Taught:
         found = self._service.visitors.find(memory) if isinstance(memory, str) else None
         if found is None:
@@ -139,13 +154,14 @@ def add_api(service: Service) -> None:
         label_map, overlay = gr.File(label="label map"), gr.File(label="overlay")
         answer, embeddings = gr.JSON(label="answer"), gr.File(label="embeddings")
         key, counts = gr.Textbox(label="memory"), gr.JSON(label="examples of each label")
-        held = gr.File(label="memory")
+        held, brought = gr.File(label="memory"), gr.File(label="file")
     endpoints: tuple[Endpoint, ...] = (
         (api.segment, [picture, labels, other, opacity, memory], [label_map, overlay, answer]),
         (api.embed, [picture, height, width, dtype, normalize], [embeddings]),
         (api.teach, [picture, label, marks, memory], [key, counts]),
         (api.forget, [memory, label], [counts]),
         (api.memory, [memory], [held]),
+        (api.load, [brought, memory], [key, counts]),
     )
     for answered, inputs, outputs in endpoints:
         gr.Button(visible=False).click(
@@ -164,9 +180,9 @@ def parse_number(value: object, name: str) -> float:
     Raises:
         ConfigError: If it is none.
     """
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, int | float) and abs(value) < MOST:
         return value
-    raise ConfigError(f"{name} is {value!r}: give a number")
+    raise ConfigError(f"{name} is {str(value)[:60]!r}: give a number")
 
 
 def _refused(error: LSegError) -> gr.Error:

@@ -114,6 +114,29 @@ class PageEvents:
         answer = self._answered(found, str(path), asked, other, memory)
         return {**answer, "learnt": label}, memory, gr.skip() if asked == labels else asked
 
+    def load(
+        self,
+        picture: Upload,
+        labels: str,
+        other: bool,
+        memory: str,
+        file: Upload,
+        request: gr.Request,
+    ) -> tuple[Message, str, str]:
+        """A memory from elsewhere: as `teach`, with the labels of all its examples."""
+        try:
+            memory, taught = self._service.load(uploaded_path(file), memory, request.session_hash)
+            asked = labels
+            for label in taught.counts:
+                asked = with_label(asked, label)
+        except LSegError as error:
+            return error_message(_sentence(error)), gr.skip(), gr.skip()
+        if picture is None:
+            answer = error_message("The memory is loaded: give a picture.", True, taught.counts)
+        else:
+            answer = self.answer(picture, asked, other, memory)
+        return answer, memory, gr.skip() if asked == labels else asked
+
     @_said
     def forget(
         self, picture: Upload, labels: str, other: bool, memory: str, event: gr.EventData

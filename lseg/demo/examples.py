@@ -9,6 +9,7 @@ from PIL import Image
 
 from lseg.data.base.labels import parse_labels
 from lseg.data.sets.shapes import CLASSES, draw
+from lseg.demo.questions import OTHER
 from lseg.paths import ASSETS
 
 PHOTOGRAPHS = {
@@ -27,15 +28,23 @@ Example = tuple[str, str]
 """Path of a picture, and labels."""
 
 
-def write_examples(folder: Path, knows: Callable[[list[str]], bool]) -> list[Example]:
-    """Writes the examples whose labels a model can answer.
+def write_examples(
+    folder: Path, of_shapes: bool, knows: Callable[[list[str]], bool]
+) -> list[Example]:
+    """Writes the examples whose labels a model can answer: of its own world, not of the other.
 
     Args:
         folder: Gets the pictures.
+        of_shapes: Whether it knows coloured shapes and no photographs.
         knows: Whether labels can be asked for.
     """
-    examples = [*copy_photographs(folder), *draw_shapes(folder)]
-    return [example for example in examples if knows(parse_labels(example[1]))]
+    examples = draw_shapes(folder) if of_shapes else copy_photographs(folder)
+    return [example for example in examples if knows(asked_names(example[1]))]
+
+
+def asked_names(labels: str) -> list[str]:
+    """Labels but for `other`, which every model answers, by a rule."""
+    return [label for label in parse_labels(labels) if label != OTHER]
 
 
 def copy_photographs(folder: Path) -> list[Example]:

@@ -16,6 +16,7 @@ class Limits:
         characters: Length of one label, synonyms included.
         prompts: How many different label names are remembered.
         cache_bytes: Encoded pictures that are kept, all users together.
+        disk_bytes: Uploads and results on the disk; beyond that, the oldest are deleted.
         queue: Questions that wait; more are turned away.
         concurrency: Questions that are answered at once, of the page and of the API each.
         shown_side: Longer side, in pixels, of what the page shows.
@@ -35,6 +36,7 @@ class Limits:
     characters: int = 200
     prompts: int = 5000
     cache_bytes: int = 512 * 2**20
+    disk_bytes: int = 2**30
     queue: int = 64
     concurrency: int = 4
     shown_side: int = 1024

@@ -1,6 +1,5 @@
 """What visitors mark in a picture and how they call it, checked."""
 
-import math
 from typing import Any
 
 from lseg.data.base.labels import clean_name
@@ -74,7 +73,7 @@ def _list(value: Any) -> list[Any]:
 def _numbers(value: Any, count: int) -> list[float]:
     numbers = _list(value)
     if len(numbers) != count or not all(
-        isinstance(number, int | float) and math.isfinite(number) and abs(number) < 1e6
+        isinstance(number, int | float) and abs(number) < 1e6  # neither infinite nor NaN
         for number in numbers
     ):
         raise ImageError(f"{str(value)[:60]} in marks: give {count} number(s), as in {FORMS}")

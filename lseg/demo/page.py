@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from lseg.demo.api import add_api
+from lseg.demo.blocks import Page
 from lseg.demo.events import PageEvents
 from lseg.demo.service import Service
 from lseg.demo.viewer import viewer
@@ -15,6 +16,9 @@ from lseg.paths import ASSETS
 INTRODUCTION = """# LSeg
 Type what you look for. Every pixel gets the label that fits it best; the picture is encoded once, \
 and new labels are answered at once."""
+
+SHAPES = "A fifth example, coloured shapes, is for the network of its own that knows them: \
+`lseg demo --checkpoint tiny`."
 
 DOWNLOADS = {
     "map": "↓ Label map",
@@ -64,7 +68,7 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
     """
     events = PageEvents(service)
     first = examples[0] if examples else (None, "")
-    with gr.Blocks(title="LSeg", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with Page(title="LSeg", analytics_enabled=False) as page:
         gr.Markdown(INTRODUCTION)
         gr.HTML(
             about,
@@ -98,6 +102,8 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                 with shelf:
                     given = [list(example) for example in examples]
                     gr.Examples(given, [picture, labels], visible_columns=[0])
+                    if not service.of_shapes:
+                        gr.Markdown(SHAPES)
                 opacity = gr.Slider(0, 1, 0.55, step=0.05, label="Opacity", elem_id="opacity")
             with gr.Column(scale=3, min_width=300):
                 view = viewer()
@@ -106,6 +112,13 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                         gr.Button(text, size="sm", min_width=80, elem_id=f"save-{name}")
                         for name, text in DOWNLOADS.items()
                     ]
+                    brought = gr.UploadButton(
+                        "↑ Memory",
+                        file_types=[".safetensors"],
+                        size="sm",
+                        min_width=80,
+                        elem_id="load-memory",
+                    )
         file = gr.File(visible=False)
         memory = gr.Textbox("", visible=False, label="memory")  # the key, known to this page alone
         add_api(service)
@@ -139,6 +152,15 @@ def build_page(service: Service, about: str, examples: Sequence[tuple[str, str]]
                 concurrency_id="page",
                 api_visibility="private",
             )
+        brought.upload(
+            events.load,
+            [*question, brought],
+            [view, memory, labels],
+            preprocess=False,
+            show_progress="hidden",
+            concurrency_id="page",
+            api_visibility="private",
+        )
         page.unload(events.leave)
         opacity.change(None, opacity, None, js=OPACITY)
         save: tuple[tuple[Callable[..., Any], list[Component]], ...] = (

@@ -11,10 +11,11 @@ from torch import Tensor
 from lseg.demo.cache import SharedCache
 from lseg.demo.limits import Limits
 from lseg.demo.marks import read_label
+from lseg.demo.memories import read_memory
 from lseg.demo.questions import decode_upload, read_labels, read_upload
 from lseg.demo.visitors import Taught, Visitors
 from lseg.demo.words import DemoLabelEncoder
-from lseg.errors import ConfigError, ImageError, LabelError
+from lseg.errors import CheckpointError, ConfigError, ImageError, LabelError
 from lseg.inference.segmenter import EncodedPicture, Segmentation, Segmenter
 from lseg.memory.marks import Marks
 from lseg.models.lseg import LSeg
@@ -78,6 +79,11 @@ class Service:
         self.visitors = Visitors(model, self.segmenter.size, limits)
         self._network = Lock()  # one picture at a time: two would take twice the memory
 
+    @property
+    def of_shapes(self) -> bool:
+        """Whether the text side is the embedded one, which knows coloured shapes and no more."""
+        return self.segmenter.model.config.text.model == "tiny"
+
     def knows(self, labels: list[str]) -> bool:
         """Whether the text side has vectors for these labels."""
         return self.words.knows(labels)
@@ -101,6 +107,20 @@ class Service:
             LabelError: If the label cannot be used, or there is no room.
         """
         taught.add(picture.shown, marks, read_label(label, self.limits), source)
+
+    def load(self, path: str | None, key: str, session: str | None = None) -> tuple[str, Taught]:
+        """An uploaded memory joins what a visitor has taught, or begins it; as `find_or_begin`.
+
+        Raises:
+            CheckpointError: If it is none of this model.
+            LabelError: If there is no room for it.
+        """
+        if path is None:
+            raise CheckpointError("no memory yet: upload one")
+        examples = read_memory(path, self.visitors.owner, self.limits)
+        key, taught = self.visitors.find_or_begin(key, session)
+        taught.join(examples)
+        return key, taught
 
     def segment(
         self, picture: EncodedPicture, text: str, other: bool, taught: Taught | None = None

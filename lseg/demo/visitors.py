@@ -4,19 +4,18 @@ import secrets
 import tempfile
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 
 from lseg.demo.limits import Limits
 from lseg.demo.words import DemoLabelEncoder
 from lseg.errors import LabelError
 from lseg.inference.encoding import EncodedPicture
 from lseg.inference.memory import Memory
-from lseg.memory.examples import Examples
+from lseg.memory.examples import Example, Examples
 from lseg.memory.file import Owner, save_examples
 from lseg.memory.marks import Marks
 from lseg.models.lseg import LSeg
@@ -52,6 +51,23 @@ class Taught:
                     "or download them and go on with `lseg memory add`"
                 )
             self._memory.add_encoded(encoded, marks, label, source)
+
+    def join(self, examples: Sequence[Example]) -> None:
+        """More examples, all of them or none.
+
+        Raises:
+            LabelError: If there is no room for them.
+        """
+        with self._lock:
+            held = self._memory.examples
+            both = {(one.label, one.key) for one in (*held, *examples)}
+            if len(both) > self._most:
+                raise LabelError(
+                    f"with these there would be {len(both)} examples, {self._most} are kept here: "
+                    "forget a label first"
+                )
+            for example in examples:
+                held.add(example)
 
     def remove(self, label: str) -> None:
         """Forgets a label.
@@ -163,20 +179,3 @@ class Visitors:
         with self._lock:
             for key in [key for key, visitor in self._kept.items() if visitor.until <= now]:
                 del self._kept[key]
-
-    @contextmanager
-    def swept(self, seconds: float = 30) -> Iterator[None]:
-        """Sweeps every so often while the block runs, though nobody comes."""
-        ended = Event()
-
-        def work() -> None:
-            while not ended.wait(seconds):
-                self.sweep()
-
-        sweeper = Thread(target=work, name="sweep memories", daemon=True)
-        sweeper.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            sweeper.join()

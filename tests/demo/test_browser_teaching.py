@@ -88,6 +88,9 @@ def test_paint_name_see_next_picture_download_and_predict(visit, shapes, tmp_pat
     assert stranger.page.locator("#viewer .taught").is_hidden()
     stranger.page.locator("#save-memory").click()
     stranger.told("Nothing has been taught yet")
+    stranger.page.get_by_test_id("↑ Memory-upload-button").set_input_files(memory)
+    taught(stranger, "gadget: 2 examples")  # but from a file
+    assert "gadget" in stranger.page.locator("#labels textarea").input_value()
     tab.page.get_by_label("Forget gadget").click()
     tab.page.locator("#viewer .taught").wait_for(state="hidden")
     assert tab.complaints == []

@@ -14,8 +14,11 @@ from safetensors.torch import save_file
 from lseg.cli import main
 from lseg.commands.demo import about
 from lseg.config import TextConfig
+from lseg.demo.examples import PHOTOGRAPHS
 from lseg.models.lseg import LSeg
 from lseg.text.encoder import LabelEncoder
+
+SHAPES = {"shapes1.png", "shapes2.png", "shapes3.png"}
 
 
 @pytest.mark.parametrize("model", [None, "tiny"])
@@ -35,7 +38,11 @@ def test_lseg_demo_serves_until_it_is_terminated_and_leaves_no_file(model, tmp_p
         url = re.search(told, line).group(1)
         with urllib.request.urlopen(url, timeout=30) as page:
             assert b"LSeg" in page.read()
-        assert len(list(tmp_path.glob("lseg-demo-*/*.[jp][pn]g"))) == 7  # the examples
+        with urllib.request.urlopen(f"{url}config", timeout=30) as config:
+            offered = config.read().decode()
+        assert all(name in offered for name in (SHAPES if model == "tiny" else PHOTOGRAPHS))
+        found = {path.name for path in tmp_path.glob("lseg-demo-*/*.[jp][pn]g")}
+        assert found == (SHAPES if model == "tiny" else set(PHOTOGRAPHS))  # each its own world
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)

@@ -9,6 +9,7 @@ from PIL import Image
 from lseg.demo.limits import Limits
 from lseg.demo.marks import read_label, read_marks
 from lseg.demo.service import Service
+from lseg.demo.sweeper import regularly
 from lseg.demo.visitors import Visitors
 from lseg.errors import ImageError, LabelError
 from lseg.inference.memory import Memory
@@ -174,7 +175,7 @@ def test_who_was_away_longest_is_forgotten_first(visitors):
 def test_memories_are_forgotten_though_nobody_comes(visitors, clock):
     visitors.begin()
     clock.seconds = 1000
-    with visitors.swept(0.01):
+    with regularly(0.01, visitors.sweep):
         for _ in range(500):
             if len(visitors) == 0:
                 break

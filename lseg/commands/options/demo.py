@@ -1,5 +1,6 @@
 """Options of `lseg demo`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,9 @@ class DemoOptions(ModelOptions, SizeOptions, AskingOptions):
 
     Attributes:
         host: Address to listen at; 0.0.0.0 lets other machines in.
+        auth: Name and file of a password; nobody comes in without. For demos that others reach.
+        allowed_hosts: Names that the demo is reached by, besides those of this machine, such as
+            that of a proxy in front of it.
         port: Port to listen at; the first free one from 7860 if not given.
         max_upload: Size of an uploaded picture's file.
         max_megapixels: Pixels of a picture.
@@ -21,6 +25,8 @@ class DemoOptions(ModelOptions, SizeOptions, AskingOptions):
     """
 
     host: str = "127.0.0.1"
+    auth: Annotated[str | None, Spelling("USER:FILE")] = None
+    allowed_hosts: Annotated[Sequence[str] | None, Spelling("NAME")] = None
     port: NonNegative | None = None
     max_upload: Annotated[NonNegative, Spelling("MB")] = 20
     max_megapixels: Annotated[NonNegative, Spelling("MP")] = 25
