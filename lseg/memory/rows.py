@@ -19,7 +19,7 @@ REST_ALONE = 3.0
 """The same if some have none: then nothing else shows what they look like."""
 
 BALANCE = 0.25
-"""Power of its area that a label weighs: 0 counts all labels alike, 1 all pixels."""
+"""Power of its area that an example weighs: 0 counts examples alike, 1 pixels."""
 
 
 class RowMaker:
@@ -39,14 +39,16 @@ class RowMaker:
         self._parts: list[Rows] = []
 
     def add(self, examples: Sequence[Example], place: int) -> None:
-        """All examples of the class at `place`; each counts alike."""
+        """All examples of the class at `place`.
+
+        Each counts alike, whatever its class: what is in many pictures is to be expected again.
+        """
         own = torch.zeros(self.classes, dtype=torch.bool)
         own[place] = True
         area = sum(example.area for example in examples) / len(examples)
         for example in examples:
-            self._add(example.shown, own, area**BALANCE / len(examples))
-            rest = self.rest * (1 - area) ** BALANCE / len(examples)
-            self._add(example.rest, ~own, rest, example.sure)
+            self._add(example.shown, own, area**BALANCE)
+            self._add(example.rest, ~own, self.rest * (1 - area) ** BALANCE, example.sure)
 
     def rows(self) -> Rows:
         """All of them."""
