@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import torch
 
 from lseg.commands.options.shared import PictureOptions
 from lseg.inference.prefetch import Picture, read_picture
+from lseg.pipeline.rows import PictureFile
 
 
-def picture_reader(options: PictureOptions, device: torch.device) -> Callable[[Path], Picture]:
+def picture_reader(
+    options: PictureOptions, device: torch.device
+) -> Callable[[PictureFile], Picture]:
     """What reads a picture for a network on `device`, as options say."""
     return partial(
         read_picture,

@@ -44,4 +44,6 @@ def save_depth_net(folder, **options):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """Names of what lies in a folder, but for the index of a run."""
+    found = (path.name for path in folder.iterdir())
+    return sorted(name for name in found if not name.endswith(".index.jsonl"))

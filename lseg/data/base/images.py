@@ -28,7 +28,7 @@ FileName = str | os.PathLike[str] | TarMember
 
 
 def load_image(
-    source: str | os.PathLike[str] | Image.Image | np.ndarray,
+    source: FileName | Image.Image | np.ndarray,
     upright: bool = True,
     max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
@@ -49,7 +49,7 @@ def load_image(
         return _from_array(source)
     if isinstance(source, Image.Image):
         stored = _as_rgb(decoded(source, "the picture"), "the picture")
-    elif isinstance(source, str | os.PathLike):
+    elif isinstance(source, str | os.PathLike | TarMember):
         stored = load_stored(source, max_pixels)
     else:
         raise ImageError(

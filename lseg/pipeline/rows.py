@@ -1,14 +1,19 @@
 """The pictures of a run: what each is called in its results, and that no two results are one."""
 
 import glob
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from lseg.data.base.images import list_images
+from lseg.data.base.tar import TarMember
 from lseg.errors import ImageError
 from lseg.paths import user_path
+
+PictureFile = Path | TarMember
+"""Where a picture is read."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,20 @@ def _owners(rows: Iterable[Row], names: Callable[[Row], Sequence[str]]) -> dict[
                     "another --out"
                 )
     return owners
+
+
+def content_of(file: PictureFile) -> tuple[int, str]:
+    """Size of a picture's file and the SHA-256 of its content.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]
+            return opened.tell(), digest
+    except OSError as error:
+        raise ImageError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def _fixed_part(pattern: Path) -> Path:
