@@ -22,7 +22,8 @@ from lseg.models.dpt import DPTDepth, DPTNormals
 from lseg.models.network import Network
 from lseg.models.upsample import upsample
 from lseg.pipeline.loop import end_run
-from lseg.pipeline.rows import check_results, picture_rows
+from lseg.pipeline.rows import check_results
+from lseg.pipeline.sources import picture_rows
 from lseg.pipeline.step import Source, Step
 from lseg.visualize import depth_colours, normal_colours
 

@@ -16,7 +16,8 @@ from lseg.inference.segmenter import Segmenter
 from lseg.inference.sharding import Shard, process_group
 from lseg.models.lseg import LSeg
 from lseg.pipeline.loop import end_run
-from lseg.pipeline.rows import check_results, picture_rows
+from lseg.pipeline.rows import check_results
+from lseg.pipeline.sources import picture_rows
 
 
 def embed(options: EmbedOptions) -> None:

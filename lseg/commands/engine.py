@@ -56,10 +56,18 @@ def do_run(
         return engine_of(options, step).run(run)
 
 
-def engine_of(options: EngineOptions, step: Step[Any]) -> Engine:
-    """The engine that options name."""
+def engine_of(options: PictureRunOptions, step: Step[Any]) -> Engine:
+    """The engine that options name.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
     if options.engine == "ray":
-        raise ConfigError("--engine ray is not there yet: leave it out")
+        try:
+            from lseg.pipeline.ray_engine import RayEngine
+        except ImportError as error:
+            raise ConfigError('--engine ray needs Ray Data: pip install "lseg[ray]"') from error
+        return RayEngine(options.actors, options.device != "cpu")
     return LocalEngine(step, Shard.of_process())
 
 

@@ -18,7 +18,8 @@ from lseg.inference.sharding import Shard, process_group
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.pipeline.loop import end_run, run_rows
-from lseg.pipeline.rows import Row, check_results, check_sources, picture_rows
+from lseg.pipeline.rows import Row, at_hand, check_results, check_sources
+from lseg.pipeline.sources import picture_rows
 from lseg.pipeline.step import Step
 
 
@@ -93,7 +94,7 @@ def write_instances(
             patience = patience_of(options)
             failed = run_rows(
                 rows,
-                lambda row: step.decode(row.path),
+                lambda row: step.decode(at_hand(row.path)),
                 work,
                 shard,
                 patience,

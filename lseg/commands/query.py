@@ -54,7 +54,7 @@ def query(options: QueryOptions) -> None:
     sidecars = embedding_rows(options)
     rows = list(sidecars)
     out = output_folder(options.out)
-    check_results(rows, LABEL_MAP_SUFFIXES, out, [*sidecars.values(), *(row.path for row in rows)])
+    check_results(rows, LABEL_MAP_SUFFIXES, out, [*sidecars.values(), *(row.file for row in rows)])
     record = OptionsRecord.in_folder(out, "query", options)
     replacement = None if options.text_table is None else text_from(options.text_table)
 
@@ -84,13 +84,13 @@ def query(options: QueryOptions) -> None:
     def work(row: Row, stored: Stored) -> None:
         sidecar = stored.sidecar
         if held is not None:
-            refuse_other_weights(row.path, sidecar, held[1].fingerprint, options.memory)
+            refuse_other_weights(row.file, sidecar, held[1].fingerprint, options.memory)
         width, scale = sidecar.embed_dim, sidecar.logit_scale
         if replacement is None:
             question = asked(sidecar.text, sidecar.tower, width, scale)
         else:
             question = asked(replacement, None, width, scale)
-        result = segment_stored(row.path, sidecar, question, labels, stored.picture)
+        result = segment_stored(row.file, sidecar, question, labels, stored.picture)
         record.write()
         result.save(out / f"{row.name}.png")
 

@@ -6,13 +6,11 @@ from functools import partial
 import torch
 
 from lseg.commands.options.shared import PictureOptions
+from lseg.data.base.remote import AnyFile
 from lseg.inference.prefetch import Picture, read_picture
-from lseg.pipeline.rows import PictureFile
 
 
-def picture_reader(
-    options: PictureOptions, device: torch.device
-) -> Callable[[PictureFile], Picture]:
+def picture_reader(options: PictureOptions, device: torch.device) -> Callable[[AnyFile], Picture]:
     """What reads a picture for a network on `device`, as options say."""
     return partial(
         read_picture,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from lseg.data.base.remote import AnyFile
 from lseg.inference.prefetch import Picture
-from lseg.pipeline.rows import PictureFile, Row
+from lseg.pipeline.rows import Row
 
 AnswerT = TypeVar("AnswerT")
 WrittenT = TypeVar("WrittenT", contravariant=True)
@@ -61,7 +62,7 @@ class Step(Generic[AnswerT]):
             themselves; None if there are none. Without this function the index alone tells.
     """
 
-    decode: Callable[[PictureFile], Picture]
+    decode: Callable[[AnyFile], Picture]
     answer: Callable[[Picture], AnswerT]
     writer: Writer[AnswerT]
     settings: dict[str, Any]

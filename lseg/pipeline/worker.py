@@ -11,7 +11,7 @@ from lseg.pipeline.entry import Entry, OutputFile, settings_hash
 from lseg.pipeline.index import Index, Journal
 from lseg.pipeline.loop import BROKEN
 from lseg.pipeline.outputs import LocalOutputs, Outputs
-from lseg.pipeline.rows import Row, content_of
+from lseg.pipeline.rows import Row, at_hand, content_of
 from lseg.pipeline.step import Source, Step
 
 
@@ -85,11 +85,12 @@ class Worker:
             ImageError: If it cannot be read.
         """
         start = time.perf_counter()
-        source = Source(row, *content_of(row.path))
+        file = at_hand(row.path)
+        source = Source(row, *content_of(file))
         done = self._finished(source, known) if self.place.resume else None
         if done is not None:
             return done
-        picture = self.step.decode(row.path)
+        picture = self.step.decode(file)
         return Loaded(source, picture, time.perf_counter() - start)
 
     def work(self, read: Entry | Loaded) -> Entry:
