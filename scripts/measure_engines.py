@@ -71,8 +71,9 @@ def contents(out: Path) -> dict[str, str]:
 
 
 def times(out: Path) -> dict[str, int]:
-    """When each result was written, by name."""
-    return {path.name: path.stat().st_mtime_ns for path in out.glob("*.npy")}
+    """When each file of embeddings was written that has its sidecar, by name."""
+    whole = (path for path in out.glob("*.npy") if path.with_suffix(".json").exists())
+    return {path.name: path.stat().st_mtime_ns for path in whole}
 
 
 def check(out: Path, wanted: dict[str, str], broken: set[str]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from lseg.commands.engine import do_run, model_here, network_settings
 from lseg.commands.model import model_from
 from lseg.commands.options.depth import DepthOptions
-from lseg.commands.output import output_folder
+from lseg.commands.output import destination
 from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
 from lseg.errors import CheckpointError
@@ -38,13 +38,13 @@ def depth(options: DepthOptions) -> None:
     """
     InferenceConfig(options.size)  # refuses an impossible one
     rows = picture_rows(options.images, options.keep_folders)
-    out = output_folder(options.out)
-    check_results(rows, ENDINGS, out)
-    record = OptionsRecord.in_folder(out, "depth", options)
+    out = destination(options.out)
+    check_results(rows, ENDINGS, out.folder)
+    record = OptionsRecord.in_folder(out.folder, "depth", options)
     model = model_here(options, Network)
     kind = writer_of(model, options.checkpoint).kind
     job = DepthJob(options)
-    outcome = do_run(options, rows, record, job, job.step(model))
+    outcome = do_run(options, rows, out, record, job, job.step(model))
     if Shard.of_process().first and outcome.failed < len(rows):
         print(f"{len(rows) - outcome.failed} map(s) of {kind} in {out}{outcome.note}")
     end_run(outcome.failed, rows)

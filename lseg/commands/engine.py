@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from lseg.commands.model import model_from
 from lseg.commands.options.shared import EngineOptions, PictureRunOptions, RunOptions
+from lseg.commands.output import Destination
 from lseg.commands.record import OptionsRecord
 from lseg.errors import ConfigError
 from lseg.evaluation.report import versions
@@ -13,6 +14,7 @@ from lseg.inference.sharding import Shard, process_group
 from lseg.models.network import Network
 from lseg.pipeline.local import LocalEngine
 from lseg.pipeline.loop import Patience
+from lseg.pipeline.remote import store
 from lseg.pipeline.rows import Row
 from lseg.pipeline.run import Engine, Outcome, PictureRun
 from lseg.pipeline.step import Job, Step
@@ -32,6 +34,7 @@ def model_here(options: PictureRunOptions, kind: type[NetworkT]) -> NetworkT:
 def do_run(
     options: PictureRunOptions,
     rows: Sequence[Row],
+    out: Destination,
     record: OptionsRecord,
     job: Job,
     step: Step[Any],
@@ -42,18 +45,22 @@ def do_run(
     Args:
         options: Of the command.
         rows: The pictures, of all processes.
-        record: Of the options; it lies in the folder of the results.
+        out: Where results go.
+        record: Of the options.
         job: What is made of a picture, for other processes.
         step: The same with the network of this one.
         resume: Whether finished pictures are left as they are.
     """
-    place = Place(record.path.parent, record.command, resume, options.verify)
+    place = Place(out.folder, record.command, resume, options.verify, out.address)
     run = PictureRun(
         rows, place, job, step.writer.endings, patience_of(options), versions(),
         lambda entry: record.write(),
     )  # fmt: skip
     with process_group(Shard.of_process(), needed=False):
-        return engine_of(options, step).run(run)
+        outcome = engine_of(options, step).run(run)
+    if out.address is not None and record.path.is_file():
+        store(record.path, f"{out.address}/{record.path.name}")
+    return outcome
 
 
 def engine_of(options: PictureRunOptions, step: Step[Any]) -> Engine:
@@ -92,10 +99,20 @@ def network_settings(options: PictureRunOptions, model: Network) -> dict[str, An
 
 
 def refuse_engine(options: EngineOptions, what: str) -> None:
-    """Refuses other engines than this process for what they cannot do.
+    """Refuses other engines for what this process makes.
 
     Raises:
         ConfigError: If one is asked for.
     """
     if options.engine != "local":
         raise ConfigError(f"{what} is not made by --engine {options.engine}: leave that out")
+
+
+def refuse_address(out: Destination, what: str) -> None:
+    """Refuses an address for what is made in a folder.
+
+    Raises:
+        ConfigError: If `out` is one.
+    """
+    if out.address is not None:
+        raise ConfigError(f"{what} is made in a folder, not at {out}: give another --out")

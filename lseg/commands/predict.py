@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from lseg.commands.coco import NAME as INSTANCES
 from lseg.commands.coco import InstancesFile
-from lseg.commands.engine import do_run, model_here, patience_of, refuse_engine
+from lseg.commands.engine import do_run, model_here, patience_of, refuse_address, refuse_engine
 from lseg.commands.model import asking_from, inference_config
 from lseg.commands.options.predict import PredictOptions
-from lseg.commands.output import LABEL_MAP_SUFFIXES, note_lone_label, output_folder
+from lseg.commands.output import LABEL_MAP_SUFFIXES, destination, note_lone_label
 from lseg.commands.predict_job import PredictJob, question_of
 from lseg.commands.record import OptionsRecord
 from lseg.data.base.labels import parse_labels
@@ -31,14 +31,15 @@ def predict(options: PredictOptions) -> None:
     labels = None if options.labels is None else parse_labels(options.labels)
     note_lone_label(labels)
     rows = picture_rows(options.images, options.keep_folders)
-    out = output_folder(options.out)
+    out = destination(options.out)
     coco = options.format == "coco"
     if coco:
-        refuse_engine(options, "--format coco, one file for all pictures,")
+        refuse_engine(options, "--format coco")
+        refuse_address(out, "--format coco")
         check_sources(rows)
     else:
-        check_results(rows, LABEL_MAP_SUFFIXES, out)
-    record = OptionsRecord.in_folder(out, "predict", options)
+        check_results(rows, LABEL_MAP_SUFFIXES, out.folder)
+    record = OptionsRecord.in_folder(out.folder, "predict", options)
     config = inference_config(options)
     asking = asking_from(options, labels)
     model = model_here(options, Network)
@@ -54,7 +55,7 @@ def predict(options: PredictOptions) -> None:
         names = labels or list(getattr(model, "labels", ()))
         write_instances(options, step, rows, names, record)
         return
-    outcome = do_run(options, rows, record, job, step, resume=len(rows) > 1)
+    outcome = do_run(options, rows, out, record, job, step, resume=len(rows) > 1)
     done = len(rows) - outcome.failed
     if Shard.of_process().first and done:
         print(f"{done} label map(s) with overlay and JSON in {out}{outcome.note}")

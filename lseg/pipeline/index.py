@@ -30,7 +30,7 @@ class Index:
         if latest:
             with atomic_file(self.path) as partial, partial.open("w", encoding="ascii") as file:
                 file.writelines(f"{latest[key].to_json()}\n" for key in sorted(latest))
-        shutil.rmtree(self.parts)
+        shutil.rmtree(self.parts, ignore_errors=True)  # a process that was stopped may linger
 
     def entries(self) -> Iterator[Entry]:
         """All rows, the older ones of a picture before the newer ones."""
@@ -43,6 +43,10 @@ class Index:
         """The last row of each of these pictures that has one."""
         wanted = set(ids)
         return {entry.id: entry for entry in self.entries() if entry.id in wanted}
+
+    def journal(self) -> "Journal":
+        """A new one, for this process."""
+        return Journal(self)
 
     def _files(self) -> list[Path]:
         parts = self.parts.glob("*.jsonl") if self.parts.is_dir() else ()
@@ -58,7 +62,10 @@ class Journal:
         self.path = index.parts / f"{uuid.uuid4().hex}.jsonl"
 
     def add(self, entry: Entry) -> None:
-        """Appends a row; it is the operating system's when this returns."""
+        """Appends a row; the operating system has it when this returns."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab", buffering=0) as file:
             file.write(f"{entry.to_json()}\n".encode("ascii"))
+
+    def flush(self) -> None:
+        """Nothing is held back."""

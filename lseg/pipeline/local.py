@@ -51,6 +51,7 @@ class LocalEngine:
                 skip,
             )
         finally:
+            worker.journal.flush()
             if self.shard.world == 1:  # others might wait for ever for one that has failed
                 run.place.index.fold()
         self._fold(run)

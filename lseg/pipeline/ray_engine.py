@@ -32,6 +32,10 @@ BATCH = 16
 """Pictures that an actor is sent at once; an actor that dies loses no more work than these."""
 
 
+STARTS = 4
+"""How often Ray is started until it is there."""
+
+
 class Task(NamedTuple):
     """A picture, and what the index says of it."""
 
@@ -45,12 +49,12 @@ class Share(NamedTuple):
     Attributes:
         actors: How many there are.
         cpus: Of each.
-        gpus: Of each.
+        gpus: Of each: one, or a part of one where there are more actors than GPUs.
     """
 
     actors: int
     cpus: float
-    gpus: int
+    gpus: float
 
     @classmethod
     def of(
@@ -62,16 +66,12 @@ class Share(NamedTuple):
             resources: Of the whole cluster, as Ray names them.
             nodes: Of each machine.
             actors: How many, if given.
-
-        Raises:
-            ConfigError: If there are fewer GPUs than actors.
         """
         total, gpus = resources.get("CPU", 1), int(resources.get("GPU", 0))
-        if gpus and actors is not None and actors > gpus:
-            raise ConfigError(f"--actors {actors}: Ray has {gpus} GPU(s) here")
         count = actors or gpus or max(1, int(total) // 2)
         cpus = min(total / count, *(node.get("CPU", total) for node in nodes))
-        return cls(count, cpus if cpus < 1 else math.floor(cpus), int(gpus > 0))
+        together = math.ceil(count / gpus) if gpus else 0  # on a GPU
+        return cls(count, cpus if cpus < 1 else math.floor(cpus), 1 / together if gpus else 0)
 
     @property
     def threads(self) -> int:
@@ -114,6 +114,7 @@ class PictureActor:
                 entry = worker.fail(task.row, error)
             found["entry"].append(entry.to_json())
             found["kept"].append(kept)
+        worker.journal.flush()
         return found
 
 
@@ -205,15 +206,33 @@ def cluster() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    ray.init(
-        os.environ.get("RAY_ADDRESS", "local"),
-        include_dashboard=False if "RAY_ADDRESS" not in os.environ else None,
-        logging_level=logging.ERROR,
-    )
+    _connect()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _connect() -> None:
+    """Connects to a cluster, or starts Ray here, which gives up after 30 s on a busy machine.
+
+    Raises:
+        ConfigError: If that fails.
+    """
+    address = os.environ.get("RAY_ADDRESS")
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(
+                address or "local",
+                include_dashboard=None if address else False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:  # Ray raises a plain one where it was too slow
+            ray.shutdown()
+            if not left:
+                where = f"at {address} (RAY_ADDRESS)" if address else "on this machine"
+                raise ConfigError(f"Ray cannot be had {where}: {error}") from error
 
 
 def told_by_ray(error: Exception) -> Exception:

@@ -172,7 +172,7 @@ def content_of(file: AnyFile) -> tuple[int, str]:
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]
-            return opened.tell(), digest
+            return opened.seek(0, os.SEEK_END), digest
     except OSError as error:
         raise ImageError(f"{file} cannot be read: {error.strerror or error}") from error
 

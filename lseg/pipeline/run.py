@@ -37,7 +37,9 @@ class PictureRun:
     done: Callable[[Entry], None]
 
     def clear_unfinished(self, rows: Sequence[Row]) -> None:
-        """Deletes what a killed run left of the files of these rows."""
+        """Deletes what a killed run left of the files of these rows; stores keep no such."""
+        if self.place.address is not None:
+            return
         stems: defaultdict[Path, set[str]] = defaultdict(set)
         for row in rows:
             for ending in self.endings:

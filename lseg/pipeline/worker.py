@@ -11,6 +11,7 @@ from lseg.pipeline.entry import Entry, OutputFile, settings_hash
 from lseg.pipeline.index import Index, Journal
 from lseg.pipeline.loop import BROKEN
 from lseg.pipeline.outputs import LocalOutputs, Outputs
+from lseg.pipeline.remote import RemoteIndex, RemoteJournal, RemoteOutputs
 from lseg.pipeline.rows import Row, at_hand, content_of
 from lseg.pipeline.step import Source, Step
 
@@ -20,25 +21,31 @@ class Place:
     """Where the results of a run go, and what is asked of those that are there.
 
     Attributes:
-        folder: For files and index.
+        folder: For files and index; for copies, if they go to an address.
         command: Whose index it is.
         resume: Whether finished pictures are left as they are.
         verify: Whether the content of their files is compared with the index, not just the size.
+        address: Of a folder elsewhere, such as `s3://bucket/results`.
     """
 
     folder: Path
     command: str
     resume: bool = True
     verify: bool = False
+    address: str | None = None
 
     @property
-    def index(self) -> Index:
+    def index(self) -> Index | RemoteIndex:
         """What became of the pictures."""
+        if self.address is not None:
+            return RemoteIndex(self.address, self.folder, self.command)
         return Index(self.folder, self.command)
 
     @property
     def outputs(self) -> Outputs:
         """Where files go."""
+        if self.address is not None:
+            return RemoteOutputs(self.address)
         return LocalOutputs(self.folder)
 
 
@@ -71,12 +78,12 @@ class Worker:
     step: Step[Any]
     versions: dict[str, str]
     settings: str = field(init=False)
-    journal: Journal = field(init=False)
+    journal: Journal | RemoteJournal = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is written yet."""
         self.settings = settings_hash(self.step.settings)
-        self.journal = Journal(self.place.index)
+        self.journal = self.place.index.journal()
 
     def read(self, row: Row, known: Entry | None) -> Entry | Loaded:
         """Reads a picture; if it was done before, that row of the index.
@@ -129,7 +136,7 @@ class Worker:
             known = None
         if known is not None and not self.place.outputs.holds(known.files, self.place.verify):
             return None
-        if self.step.finished is None:
+        if self.step.finished is None or self.place.address is not None:
             return known
         names = self.step.finished(self.place.folder, source)
         if names is None:

@@ -126,7 +126,8 @@ class EngineOptions(Options):
     Attributes:
         engine: local: this process, or those of torchrun; ray: actors of Ray Data, here or on the
             cluster of RAY_ADDRESS.
-        actors: Actors of Ray; one a GPU, or without GPUs one for two processors, if not given.
+        actors: Actors of Ray, several on a GPU where there are more; one a GPU, or without GPUs
+            one for two processors, if not given.
         verify: A finished picture's files are left as they are if their content is still that of
             the index; else if their size is.
     """
