@@ -67,9 +67,11 @@ def engine_of(options: PictureRunOptions, step: Step[Any]) -> Engine:
     """The engine that options name.
 
     Raises:
-        ConfigError: If it is not installed.
+        ConfigError: If it is not installed, or torchrun has started this process.
     """
     if options.engine == "ray":
+        if Shard.of_process().world > 1:
+            raise ConfigError("--engine ray starts processes itself: run it without torchrun")
         try:
             from lseg.pipeline.ray_engine import RayEngine
         except ImportError as error:
