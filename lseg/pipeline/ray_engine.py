@@ -16,7 +16,6 @@ import numpy as np
 import ray
 import ray.data
 import torch
-from ray.exceptions import RayError
 from tqdm import tqdm
 
 from lseg.errors import ConfigError, ImageError, LSegError
@@ -97,13 +96,33 @@ class PictureActor:
         with suppress(OSError):  # paths may all be absolute
             os.chdir(folder)
         torch.set_num_threads(threads)
-        self.worker = Worker(place, job.step(), versions)
+        try:
+            self.worker: Worker | LSegError = Worker(place, job.step(), versions)
+        except LSegError as error:  # Ray would start the actor again and again
+            self.worker = error
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[Any]]:
-        """Does pictures; a broken one is a row like the others."""
-        worker = self.worker
-        tasks: list[Task] = [pickle.loads(task) for task in batch["task"]]
-        found: dict[str, list[Any]] = {"entry": [], "kept": []}
+        """Does pictures; a broken one is a row like the others, and so is what ends the run.
+
+        Ray would wrap an error, and lose it.
+        """
+        found: dict[str, list[Any]] = {"entry": [], "kept": [], "end": []}
+        try:
+            if isinstance(self.worker, LSegError):
+                raise self.worker
+            for entry, kept in self._entries(self.worker, [*map(pickle.loads, batch["task"])]):
+                found["entry"].append(entry.to_json())
+                found["kept"].append(kept)
+                found["end"].append(b"")
+            self.worker.journal.flush()
+        except LSegError as error:
+            found["entry"].append("")
+            found["kept"].append(False)
+            found["end"].append(pickle.dumps(error))
+        return found
+
+    def _entries(self, worker: Worker, tasks: list[Task]) -> Iterator[tuple[Entry, bool]]:
+        """Rows of the index, each with whether it was there already."""
         for task, read in read_ahead(tasks, lambda task: worker.read(*task)):
             kept = False
             try:
@@ -112,10 +131,7 @@ class PictureActor:
                 entry = worker.work(loaded)
             except BROKEN as error:
                 entry = worker.fail(task.row, error)
-            found["entry"].append(entry.to_json())
-            found["kept"].append(kept)
-        worker.journal.flush()
-        return found
+            yield entry, kept
 
 
 @dataclass(frozen=True)
@@ -137,11 +153,11 @@ class RayEngine:
         index.fold()
         with cluster():
             try:
-                return self._gather(run, self._results(run))
-            except (RayError, LSegError) as error:
-                raise told_by_ray(error) from None
+                outcome = self._gather(run, self._results(run))
             finally:
                 index.fold()
+        run.clear_unfinished(run.rows)  # of actors that were killed
+        return outcome
 
     def _gather(self, run: PictureRun, results: Iterator[tuple[Entry, bool]]) -> Outcome:
         failed = kept = 0
@@ -157,7 +173,11 @@ class RayEngine:
         return Outcome(failed, kept)
 
     def _results(self, run: PictureRun) -> Iterator[tuple[Entry, bool]]:
-        """Rows of the index as actors send them, each with whether it was there already."""
+        """Rows of the index as actors send them, each with whether it was there already.
+
+        Raises:
+            LSegError: What an actor could not go on after.
+        """
         resources = ray.cluster_resources()
         if not self.gpus:
             resources.pop("GPU", None)
@@ -182,10 +202,12 @@ class RayEngine:
             },
         )
         for block in results.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for line, kept in zip(block["entry"], block["kept"], strict=True):
-                entry = Entry.from_json(line.as_py())
+            for row in block.to_pylist():
+                if row["end"]:
+                    raise pickle.loads(row["end"])
+                entry = Entry.from_json(row["entry"])
                 assert entry is not None
-                yield entry, kept.as_py()
+                yield entry, row["kept"]
 
 
 def _blocks(run: PictureRun, actors: int) -> ray.data.Dataset:
@@ -233,13 +255,3 @@ def _connect() -> None:
             if not left:
                 where = f"at {address} (RAY_ADDRESS)" if address else "on this machine"
                 raise ConfigError(f"Ray cannot be had {where}: {error}") from error
-
-
-def told_by_ray(error: Exception) -> Exception:
-    """The error of an actor that a user can mend, if that is why Ray stopped."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, LSegError):
-            return found
-        found = getattr(found, "cause", None) or found.__cause__
-    return error
