@@ -10,9 +10,10 @@ import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+import pyarrow as pa
 import ray
 import ray.data
 import torch
@@ -202,7 +203,7 @@ class RayEngine:
             },
         )
         for block in results.iter_batches(batch_size=None, batch_format="pyarrow"):
-            for row in block.to_pylist():
+            for row in cast("pa.Table", block).to_pylist():
                 if row["end"]:
                     raise pickle.loads(row["end"])
                 entry = Entry.from_json(row["entry"])
