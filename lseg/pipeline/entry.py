@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -80,8 +79,3 @@ def settings_hash(settings: dict[str, Any]) -> str:
     """A hash of settings, which are what JSON can hold."""
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def total_bytes(files: Sequence[OutputFile]) -> int:
-    """Size of the files together."""
-    return sum(file.bytes for file in files)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawing import draw, names
+from drawing import draw, names, save_frames
 from PIL import Image
 
 from lseg.commands.options.predict import PredictOptions
@@ -28,13 +28,7 @@ RESULTS = {
 @pytest.fixture
 def frames(tmp_path):
     """Four pictures, of which the second and the last are cut off."""
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for number in range(4):
-        Image.fromarray(draw(40, 56, seed=number)).save(folder / f"{number}.png")
-    for name in ("1.png", "3.png"):
-        (folder / name).write_bytes((folder / name).read_bytes()[:200])
-    return folder
+    return save_frames(tmp_path / "frames", 4, broken=(1, 3))
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import time
 import psutil
 import pytest
 import torch
-from drawing import draw, names
-from PIL import Image
+from drawing import names, save_frames
 
 from lseg.checkpoints.load import load_model
 from lseg.pipeline import ray_engine
@@ -29,13 +28,7 @@ def cluster():
 @pytest.fixture
 def frames(tmp_path):
     """Thirty pictures, of which two are cut off."""
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for number in range(30):
-        Image.fromarray(draw(40, 56, seed=number)).save(folder / f"{number:02}.png")
-    for name in ("07.png", "19.png"):
-        (folder / name).write_bytes((folder / name).read_bytes()[:200])
-    return folder
+    return save_frames(tmp_path / "frames", 30, broken=(7, 19))
 
 
 @pytest.fixture
@@ -133,6 +126,13 @@ def test_one_file_for_all_pictures_is_not_made_by_actors(refused, frames, checkp
     assert "--format coco is not made by --engine ray" in refused(
         "predict", frames, "--checkpoint", checkpoint, *more
     )
+
+
+def test_processes_of_torchrun_are_not_for_ray(refused, frames, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    more = ["--checkpoint", checkpoint, "--out", tmp_path / "o", "--engine", "ray"]
+    assert "run it without torchrun" in refused("embed", frames, *more)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from drawing import draw, names
+from drawing import draw, names, save_frames
 from PIL import Image
 
 LABELS = ["--labels", "sky,road,other"]
@@ -14,12 +14,7 @@ LABELS = ["--labels", "sky,road,other"]
 @pytest.fixture
 def frames(tmp_path):
     """Six pictures, of which the third is cut off."""
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for number in range(6):
-        Image.fromarray(draw(40, 56, seed=number)).save(folder / f"{number}.png")
-    (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:200])
-    return folder
+    return save_frames(tmp_path / "frames", 6, broken=(2,))
 
 
 @pytest.fixture
