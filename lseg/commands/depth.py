@@ -1,32 +1,33 @@
 """`lseg depth`: depth maps of pictures, or surface normals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from lseg.commands.engine import do_run, model_here, network_settings
 from lseg.commands.model import model_from
 from lseg.commands.options.depth import DepthOptions
-from lseg.commands.output import output_folder
+from lseg.commands.output import destination
 from lseg.commands.reading import picture_reader
 from lseg.commands.record import OptionsRecord
-from lseg.commands.rows import Row, check_results, picture_rows
-from lseg.commands.run import end_run, run_rows
 from lseg.errors import CheckpointError
 from lseg.files import atomic_file, write_json
-from lseg.inference.prefetch import Picture
-from lseg.inference.sharding import Shard, process_group
+from lseg.inference.sharding import Shard
 from lseg.inference.views import InferenceConfig, resize_short_side, to_tensor
 from lseg.models.dpt import DPTDepth, DPTNormals
 from lseg.models.network import Network
 from lseg.models.upsample import upsample
+from lseg.pipeline.loop import end_run
+from lseg.pipeline.rows import check_results
+from lseg.pipeline.sources import picture_rows
+from lseg.pipeline.step import Source, Step
 from lseg.visualize import depth_colours, normal_colours
 
 ENDINGS = (".npy", ".png", ".preview.png", ".json")
-
-Save = Callable[[Path, np.ndarray], None]
 
 
 def depth(options: DepthOptions) -> None:
@@ -37,32 +38,70 @@ def depth(options: DepthOptions) -> None:
     """
     InferenceConfig(options.size)  # refuses an impossible one
     rows = picture_rows(options.images, options.keep_folders)
-    out = output_folder(options.out)
-    check_results(rows, ENDINGS, out)
-    record = OptionsRecord.in_folder(out, "depth", options)
-    model = model_from(options, Network)
-    kind, save = _answer(model, options.checkpoint)
-    size = model.config.preprocessing.size if options.size is None else options.size
-    shard = Shard.of_process()
-
-    read = picture_reader(options, model.device)
-
-    def work(row: Row, picture: Picture) -> None:
-        values = pixel_map(model, picture.image, size)
-        record.write()
-        save(out / row.name, values)
-
-    with process_group(shard, needed=False):
-        failed = run_rows(rows, lambda row: read(row.path), work, shard, options.strict)
-    if shard.first and failed < len(rows):
-        print(f"{len(rows) - failed} map(s) of {kind} in {out}")
-    end_run(failed, rows)
+    out = destination(options.out)
+    check_results(rows, ENDINGS, out.folder)
+    record = OptionsRecord.in_folder(out.folder, "depth", options)
+    model = model_here(options, Network)
+    kind = writer_of(model, options.checkpoint).kind
+    job = DepthJob(options)
+    outcome = do_run(options, rows, out, record, job, job.step(model))
+    if Shard.of_process().first and outcome.failed < len(rows):
+        print(f"{len(rows) - outcome.failed} map(s) of {kind} in {out}{outcome.note}")
+    end_run(outcome.failed, rows)
 
 
-def _answer(model: Network, checkpoint: object) -> tuple[str, Save]:
-    """What a network's maps are, in words, and what writes one."""
+@dataclass(frozen=True)
+class DepthJob:
+    """A run of `lseg depth`; picklable."""
+
+    options: DepthOptions
+
+    def step(self, model: Network | None = None) -> Step[np.ndarray]:
+        """Decodes, and writes maps.
+
+        Args:
+            model: Loaded already, as options say; loaded now by default.
+        """
+        network = model_from(self.options, Network) if model is None else model
+        own = network.config.preprocessing.size
+        size = own if self.options.size is None else self.options.size
+        return Step(
+            picture_reader(self.options, network.device),
+            lambda picture: pixel_map(network, picture.image, size),
+            writer_of(network, self.options.checkpoint),
+            network_settings(self.options, network),
+        )
+
+
+@dataclass(frozen=True)
+class MapWriter:
+    """Files of a map.
+
+    Attributes:
+        kind: What its values are, in words.
+        endings: Of the files.
+        save: Writes them, by their path without endings.
+    """
+
+    kind: str
+    endings: Sequence[str]
+    save: Callable[[Path, np.ndarray], None]
+
+    def write(self, folder: Path, source: Source, answer: np.ndarray) -> Sequence[str]:
+        """See `Writer`."""
+        name = source.row.name
+        self.save(folder / name, answer)
+        return [f"{name}{ending}" for ending in self.endings]
+
+
+def writer_of(model: Network, checkpoint: object) -> MapWriter:
+    """What a network's maps are, in words, and what writes one.
+
+    Raises:
+        CheckpointError: If it is no network for depth or normals.
+    """
     if isinstance(model, DPTNormals):
-        return "normals", save_normals
+        return MapWriter("normals", (".npy", ".preview.png", ".json"), save_normals)
     if not isinstance(model, DPTDepth):
         raise CheckpointError(
             f"{checkpoint} is of the kind {type(model).__name__}, and this command takes the kinds "
@@ -70,7 +109,7 @@ def _answer(model: Network, checkpoint: object) -> tuple[str, Save]:
         )
     unit = model.config.unit
     kind = f"depth in {unit}" if unit == "metres" else unit
-    return kind, lambda stem, values: save_depth(stem, values, unit)
+    return MapWriter(kind, ENDINGS, lambda stem, values: save_depth(stem, values, unit))
 
 
 @torch.inference_mode()

@@ -11,8 +11,6 @@ from tqdm import tqdm
 
 from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.reading import picture_reader
-from lseg.commands.rows import Row
-from lseg.commands.run import BROKEN
 from lseg.embedding.sidecar import made_with
 from lseg.errors import ConfigError
 from lseg.files import atomic_file, clear_partial_files, write_json
@@ -22,6 +20,8 @@ from lseg.inference.prefetch import read_ahead
 from lseg.inference.segmenter import Segmenter
 from lseg.inference.sharding import Shard, sum_over_processes, wait_for_all
 from lseg.paths import user_path
+from lseg.pipeline.loop import BROKEN
+from lseg.pipeline.rows import Row, at_hand
 
 BASIS = "pca.safetensors"
 BASIS_SIDECAR = f"{BASIS}.json"
@@ -115,7 +115,7 @@ def learn(
     moments = Moments(segmenter.model.config.embed_dim)
     read = picture_reader(options, segmenter.model.device)
     bar = tqdm(share, desc="PCA", unit="image", disable=len(share) < 2 or not shard.first)
-    for _, picture in read_ahead(bar, lambda row: read(row.path)):
+    for _, picture in read_ahead(bar, lambda row: read(at_hand(row.path))):
         try:
             result = segmenter.embed_rows(picture(), config)
         except BROKEN:

@@ -1,10 +1,13 @@
 """Where results go; checked before any work is done, made when the first result is there."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lseg.errors import LSegError
 from lseg.locks import file_lock, folder_lock
@@ -12,6 +15,45 @@ from lseg.paths import user_path
 
 LABEL_MAP_SUFFIXES = (".png", ".overlay.png", ".json")
 """What follows a picture's stem in the names of its label map's files."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the results of a run over pictures go.
+
+    Attributes:
+        folder: Their folder; where they go to an address, one here for copies.
+        address: Of a folder elsewhere, such as `s3://bucket/results`.
+        held: Keeps the folder for copies.
+    """
+
+    folder: Path
+    address: str | None = None
+    held: TemporaryDirectory[str] | None = None
+
+    def __str__(self) -> str:
+        return self.address or str(self.folder)
+
+
+def destination(out: Path) -> Destination:
+    """The folder or address of `--out`.
+
+    Raises:
+        LSegError: If the folder cannot be made or written to.
+        DataError: If there is no such kind of address, or its package is lacking.
+    """
+    # A path has one slash where an address has two; a letter before the colon is a drive.
+    found = re.fullmatch(r"([a-z][a-z0-9+.-]+):/+(.*)", out.as_posix())
+    if found is None:
+        return Destination(output_folder(out))
+    if found[1] == "file":
+        return Destination(output_folder(Path("/", found[2])))
+    address = f"{found[1]}://{found[2]}"
+    from lseg.data.base.remote import remote_system  # not for --help
+
+    remote_system(address)
+    held = TemporaryDirectory(prefix="lseg-")
+    return Destination(Path(held.name), address, held)
 
 
 def output_folder(folder: Path) -> Path:
@@ -45,10 +87,13 @@ def output_file(file: Path) -> Path:
 def lock_folder(folder: Path) -> AbstractContextManager[None]:
     """A lock on the folder of `--out`; the processes that torchrun starts have one each.
 
+    An address has none.
+
     Raises:
         LSegError: As `output_folder`, or if another run is writing to it.
     """
-    return folder_lock(output_folder(folder), _rank())
+    out = destination(folder)
+    return nullcontext() if out.address else folder_lock(out.folder, _rank())
 
 
 def lock_file(file: Path | None) -> AbstractContextManager[None]:

@@ -193,9 +193,18 @@ def _docstring(cls: type) -> Docstring:
 def _groups(kind: type[Options]) -> Iterator[tuple[str, set[str]]]:
     """Titles of groups of options and the names in each: the command's own, then each base's."""
     yield "Options", set(inspect.get_annotations(kind))
-    for base in kind.__bases__:
+    for base in _bases(kind):
         title = (_docstring(base).short_description or "").rstrip(".")
         yield title, {field.name for field in dataclasses.fields(base)}
+
+
+def _bases(kind: type) -> Iterator[type]:
+    """The bases that have fields of their own; one without stands for its own bases."""
+    for base in kind.__bases__:
+        if inspect.get_annotations(base) or base is Options:
+            yield base
+        else:
+            yield from _bases(base)
 
 
 def _usage(name: str, options: Iterable[Option]) -> str:

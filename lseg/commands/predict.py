@@ -1,31 +1,26 @@
 """`lseg predict`: label maps of pictures."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lseg.commands.coco import NAME as INSTANCES
 from lseg.commands.coco import InstancesFile
-from lseg.commands.model import asking_from, inference_config, model_from
+from lseg.commands.engine import do_run, model_here, patience_of, refuse_address, refuse_engine
+from lseg.commands.model import asking_from, inference_config
 from lseg.commands.options.predict import PredictOptions
-from lseg.commands.output import LABEL_MAP_SUFFIXES, note_lone_label, output_folder
-from lseg.commands.reading import picture_reader
+from lseg.commands.output import LABEL_MAP_SUFFIXES, destination, note_lone_label
+from lseg.commands.predict_job import PredictJob, question_of
 from lseg.commands.record import OptionsRecord
-from lseg.commands.rows import Row, check_results, check_sources, picture_rows
-from lseg.commands.run import end_run, run_rows
 from lseg.data.base.labels import parse_labels
-from lseg.errors import CheckpointError, LabelError
-from lseg.inference.memory import Memory
 from lseg.inference.prefetch import Picture
-from lseg.inference.segmenter import ClassSegmenter, Segmentation, Segmenter
+from lseg.inference.segmenter import Segmentation
 from lseg.inference.sharding import Shard, process_group
-from lseg.inference.views import InferenceConfig
-from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
-from lseg.text.asking import AS_TRAINED, Asking
-
-Writer = Callable[[Row, Segmentation], None]
+from lseg.pipeline.loop import end_run, run_rows
+from lseg.pipeline.rows import Row, at_hand, check_results, check_sources
+from lseg.pipeline.sources import picture_rows
+from lseg.pipeline.step import Step
 
 
 def predict(options: PredictOptions) -> None:
@@ -36,96 +31,79 @@ def predict(options: PredictOptions) -> None:
     labels = None if options.labels is None else parse_labels(options.labels)
     note_lone_label(labels)
     rows = picture_rows(options.images, options.keep_folders)
-    out = output_folder(options.out)
+    out = destination(options.out)
     coco = options.format == "coco"
     if coco:
+        refuse_engine(options, "--format coco")
+        refuse_address(out, "--format coco")
         check_sources(rows)
     else:
-        check_results(rows, LABEL_MAP_SUFFIXES, out)
-    record = OptionsRecord.in_folder(out, "predict", options)
+        check_results(rows, LABEL_MAP_SUFFIXES, out.folder)
+    record = OptionsRecord.in_folder(out.folder, "predict", options)
     config = inference_config(options)
     asking = asking_from(options, labels)
-    model = model_from(options, Network)
-    segment = predictor(model, labels, config, asking, options.memory, options.guided)
-    shard = Shard.of_process()
-    read = picture_reader(options, model.device)
-    with ExitStack() as stack:
-        stack.enter_context(process_group(shard, needed=coco))
-        file = None
-        if coco:
-            names = labels or list(getattr(model, "labels", ()))
-            file = InstancesFile(out, names, shard, options.without_other)
-            stack.callback(file.discard)
+    model = model_here(options, Network)
+    # A wrong label is reported before the first picture is read.
+    question = question_of(model, labels, config, asking, options.memory)
+    if isinstance(model, LSeg) and model.config.description:
+        print(model.config.description)
+    job = PredictJob(options, config, question)
+    step = job.step(model)
+    if len(rows) == 1:
+        step = replace(step, answer=telling(step.answer))
+    if coco:
+        names = labels or list(getattr(model, "labels", ()))
+        write_instances(options, step, rows, names, record)
+        return
+    outcome = do_run(options, rows, out, record, job, step, resume=len(rows) > 1)
+    done = len(rows) - outcome.failed
+    if Shard.of_process().first and done:
+        print(f"{done} label map(s) with overlay and JSON in {out}{outcome.note}")
+    end_run(outcome.failed, rows)
+
+
+def telling(segment: Callable[[Picture], Segmentation]) -> Callable[[Picture], Segmentation]:
+    """The same, which prints what covers the picture."""
+
+    def segment_and_tell(picture: Picture) -> Segmentation:
+        result = segment(picture)
+        shares = sorted(result.shares.items(), key=lambda item: -item[1])
+        print(", ".join(f"{label} {share:.1%}" for label, share in shares if share > 0))
+        return result
+
+    return segment_and_tell
+
+
+def write_instances(
+    options: PredictOptions,
+    step: Step[Segmentation],
+    rows: Sequence[Row],
+    names: Sequence[str],
+    record: OptionsRecord,
+) -> None:
+    """Writes one COCO instances file for all pictures."""
+    shard, out = Shard.of_process(), record.path.parent
+    with process_group(shard):
+        file = InstancesFile(out, names, shard, options.without_other)
 
         def work(row: Row, picture: Picture) -> None:
-            result = segment(picture)
+            result = step.answer(picture)
             record.write()
-            if file is None:
-                result.save(out / f"{row.name}.png")
-            else:
-                file.add(row.source, result)
-            if len(rows) == 1:
-                shares = sorted(result.shares.items(), key=lambda item: -item[1])
-                print(", ".join(f"{label} {share:.1%}" for label, share in shares if share > 0))
+            file.add(row.source, result)
 
-        failed = run_rows(
-            rows,
-            lambda row: read(row.path),
-            work,
-            shard,
-            options.strict,
-            skip=lambda row: None if file is None else file.skip(),
-        )
-        if file is not None:
-            file.finish()
-    done = len(rows) - failed
-    if shard.first and done:
-        what = f"label maps of {done} picture(s) in {out / INSTANCES}"
-        print(what if coco else f"{done} label map(s) with overlay and JSON in {out}")
-    end_run(failed, rows)
-
-
-def predictor(
-    model: Network,
-    labels: list[str] | None,
-    config: InferenceConfig,
-    asking: Asking = AS_TRAINED,
-    examples: Path | None = None,
-    guided: bool | None = None,
-) -> Callable[[Picture], Segmentation]:
-    """What turns a picture into its segmentation: by `labels`, or by the model's fixed classes.
-
-    Raises:
-        LabelError: If labels are missing or not possible.
-        CheckpointError: If the model segments nothing, or cannot as `config` says.
-    """
-    plain = config.scales == (1.0,) and not config.flip and config.window is None
-    if isinstance(model, DPTSegmentation):
-        if examples is not None:
-            raise CheckpointError("--memory needs an LSeg checkpoint: this one has fixed classes")
-        if labels is not None:
-            raise LabelError(
-                f"this model has {len(model.labels)} fixed classes: leave --labels out, or take an "
-                "LSeg checkpoint"
+        try:
+            patience = patience_of(options)
+            failed = run_rows(
+                rows,
+                lambda row: step.decode(at_hand(row.path)),
+                work,
+                shard,
+                patience,
+                lambda *_: file.skip(),
             )
-        if not plain or guided:
-            raise CheckpointError("--scales, --flip, --window, --guided need an LSeg checkpoint")
-        return ClassSegmenter(model, config.size).segment
-    if not isinstance(model, LSeg):
-        raise CheckpointError(f"a {type(model).__name__} segments nothing: use `lseg depth`")
-    if labels is None:
-        raise LabelError('no labels: give some, such as --labels "sky,road,other"')
-    memory = None if examples is None else Memory.load(examples, model)
-    segmenter = Segmenter(model, config.size, asking, memory, guided)
-    # A wrong label is reported before the first picture is read.
-    question = segmenter.question(labels)
-    if model.config.description:
-        print(model.config.description)
-
-    def segment(picture: Picture) -> Segmentation:
-        if not plain:
-            return segmenter.segment_image(picture, question, config)
-        segmenter.set_image(picture)
-        return segmenter.segment(question)
-
-    return segment
+            file.finish()
+        finally:
+            file.discard()
+    if shard.first and failed < len(rows):
+        print(f"label maps of {len(rows) - failed} picture(s) in {out / INSTANCES}")
+    end_run(failed, rows)

@@ -14,8 +14,6 @@ from lseg.commands.model import asking_from, text_from
 from lseg.commands.options.query import QueryOptions
 from lseg.commands.output import LABEL_MAP_SUFFIXES, note_lone_label, output_folder
 from lseg.commands.record import OptionsRecord
-from lseg.commands.rows import Row, check_results, common_folder, tree_pattern
-from lseg.commands.run import end_run, run_rows
 from lseg.config import TextConfig
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
@@ -28,6 +26,8 @@ from lseg.inference.sharding import Shard, process_group
 from lseg.memory.asking import TaughtAsking
 from lseg.memory.file import read_examples
 from lseg.paths import user_path
+from lseg.pipeline.loop import Patience, end_run, run_rows
+from lseg.pipeline.rows import Row, check_results, common_folder, tree_pattern
 from lseg.text.question import Question
 from lseg.text.templates import with_templates
 
@@ -54,7 +54,7 @@ def query(options: QueryOptions) -> None:
     sidecars = embedding_rows(options)
     rows = list(sidecars)
     out = output_folder(options.out)
-    check_results(rows, LABEL_MAP_SUFFIXES, out, [*sidecars.values(), *(row.path for row in rows)])
+    check_results(rows, LABEL_MAP_SUFFIXES, out, [*sidecars.values(), *(row.file for row in rows)])
     record = OptionsRecord.in_folder(out, "query", options)
     replacement = None if options.text_table is None else text_from(options.text_table)
 
@@ -84,19 +84,19 @@ def query(options: QueryOptions) -> None:
     def work(row: Row, stored: Stored) -> None:
         sidecar = stored.sidecar
         if held is not None:
-            refuse_other_weights(row.path, sidecar, held[1].fingerprint, options.memory)
+            refuse_other_weights(row.file, sidecar, held[1].fingerprint, options.memory)
         width, scale = sidecar.embed_dim, sidecar.logit_scale
         if replacement is None:
             question = asked(sidecar.text, sidecar.tower, width, scale)
         else:
             question = asked(replacement, None, width, scale)
-        result = segment_stored(row.path, sidecar, question, labels, stored.picture)
+        result = segment_stored(row.file, sidecar, question, labels, stored.picture)
         record.write()
         result.save(out / f"{row.name}.png")
 
     shard = Shard.of_process()
     with process_group(shard, needed=False):
-        failed = run_rows(rows, read, work, shard, options.strict)
+        failed = run_rows(rows, read, work, shard, Patience(options.strict, options.max_errors))
     if shard.first and failed < len(rows):
         print(f"{len(rows) - failed} label map(s) with overlay and JSON in {out}")
     end_run(failed, rows)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import torch
 
 from lseg.commands.options.shared import PictureOptions
+from lseg.data.base.remote import AnyFile
 from lseg.inference.prefetch import Picture, read_picture
 
 
-def picture_reader(options: PictureOptions, device: torch.device) -> Callable[[Path], Picture]:
+def picture_reader(options: PictureOptions, device: torch.device) -> Callable[[AnyFile], Picture]:
     """What reads a picture for a network on `device`, as options say."""
     return partial(
         read_picture,

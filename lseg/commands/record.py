@@ -43,6 +43,7 @@ class OptionsRecord:
             LSegError: If there is a file of that name that is no earlier record.
         """
         self.path = path
+        self.command = command
         self.options = options
         self._head = f"# lseg {command} --config FILE runs this again. Written by lseg.\n"
         self._written = False

@@ -1,6 +1,5 @@
 """Reading pictures ahead, while the network is busy with earlier ones."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from lseg.data.base.decoding import MAX_PIXELS
-from lseg.data.base.images import load_image
+from lseg.data.base.images import FileName, load_image
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -31,7 +30,7 @@ class Picture(NamedTuple):
 
 
 def read_picture(
-    source: str | os.PathLike[str] | Image.Image | np.ndarray,
+    source: FileName | Image.Image | np.ndarray,
     pin: bool = False,
     upright: bool = True,
     max_pixels: int = MAX_PIXELS,
@@ -39,7 +38,7 @@ def read_picture(
     """Reads and decodes a picture; see `lseg.data.base.images.load_image`.
 
     Args:
-        source: A path, a PIL image, or an (H, W, 3) uint8 array.
+        source: A file, a PIL image, or an (H, W, 3) uint8 array.
         pin: Put the pixels into pinned memory, from where CUDA copies them in the background.
         upright: Turn the picture as its EXIF orientation says.
         max_pixels: Largest width times height of a file's picture.

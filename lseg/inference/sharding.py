@@ -42,7 +42,7 @@ class Shard:
 
 @contextmanager
 def process_group(shard: Shard, needed: bool = True, meeting: str = "env://") -> Iterator[None]:
-    """A process group (gloo) for the block, where there is more than one process.
+    """A process group (gloo) for the block, where there is more than one process and none yet.
 
     One that is not `needed` is left out where the processes have been given no place to meet
     (`MASTER_ADDR`): a share can be done without the others.
@@ -52,7 +52,8 @@ def process_group(shard: Shard, needed: bool = True, meeting: str = "env://") ->
         needed: See above.
         meeting: Where the processes meet, as `torch.distributed` names it.
     """
-    if shard.world == 1 or not (needed or "MASTER_ADDR" in os.environ):
+    wanted = needed or "MASTER_ADDR" in os.environ
+    if shard.world == 1 or not wanted or distributed.is_initialized():
         yield
         return
     distributed.init_process_group(
@@ -77,6 +78,11 @@ def leave_group() -> None:
     """
     if distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def together(shard: Shard) -> bool:
+    """Whether this process is alone, or in a group with the others, so that all can wait."""
+    return shard.world == 1 or distributed.is_initialized()
 
 
 def wait_for_all() -> None:

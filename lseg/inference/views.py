@@ -67,6 +67,11 @@ class InferenceConfig:
         """See `ViewRule` and `image_maps`."""
         return image_maps(model, image, text, self)
 
+    @property
+    def plain(self) -> bool:
+        """Whether the network sees the picture once, and whole."""
+        return self.scales == (1.0,) and not self.flip and self.window is None
+
 
 WHOLE_PICTURE = InferenceConfig()
 MAX_ASPECT = 8  # a strip 1000 times as long as high would not fit into memory

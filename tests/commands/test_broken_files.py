@@ -1,5 +1,6 @@
 """A broken file does not end a run: it is told, the others are done, and the exit code is 3."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawing import draw, names
+from drawing import draw, names, save_frames
 from PIL import Image
 
 from lseg.commands.options.predict import PredictOptions
@@ -27,13 +28,7 @@ RESULTS = {
 @pytest.fixture
 def frames(tmp_path):
     """Four pictures, of which the second and the last are cut off."""
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for number in range(4):
-        Image.fromarray(draw(40, 56, seed=number)).save(folder / f"{number}.png")
-    for name in ("1.png", "3.png"):
-        (folder / name).write_bytes((folder / name).read_bytes()[:200])
-    return folder
+    return save_frames(tmp_path / "frames", 4, broken=(1, 3))
 
 
 @pytest.fixture
@@ -100,13 +95,16 @@ def test_a_broken_file_alone_is_an_error(command, frames, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["predict", "embed", "depth"])
-def test_where_all_are_broken_nothing_is_written(command, frames, tmp_path, name):
+def test_where_all_are_broken_only_the_index_is_written(command, frames, tmp_path, name):
     for path in frames.iterdir():
         path.write_bytes(path.read_bytes()[:100])
     code, out, err = command(name)
     assert (code, out) == (3, "")
     assert told(err)[-1] == "lseg: all 4 files failed, for the reasons above"
-    assert not (tmp_path / name).exists()
+    (index,) = (tmp_path / name).iterdir()
+    rows = [json.loads(line) for line in index.read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["0", "1", "2", "3"]
+    assert [f"lseg: {row['error']}" for row in rows] == told(err)[:-1]
 
 
 def test_a_folder_of_a_mac_is_no_broken_one(command, frames, tmp_path):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from drawing import draw, save_lseg
+from drawing import draw, names, save_lseg
 from PIL import Image
 
 import lseg
@@ -70,7 +70,7 @@ def test_a_picture_with_the_longest_name_has_results(run, tmp_path):
     Image.fromarray(draw(48, 64)).save(tmp_path / "in" / f"{stem}.png")
     code, _, err = run("predict", tmp_path / "in", *TINY, *LABELS, "--out", tmp_path / "out")
     assert code == 0, err
-    found = {path.name for path in (tmp_path / "out").iterdir()}
+    found = set(names(tmp_path / "out"))
     assert found == {"predict.yaml", *(stem + end for end in (".png", ".overlay.png", ".json"))}
 
 

@@ -230,5 +230,6 @@ def test_records_are_plain_yaml(tmp_path):
         "device": "auto", "precision": "fp32", "compile": False, "window_batch": 4,
         "synonyms": "mean", "other": "auto",
         "format": "files", "without_other": False, "orientation": "displayed",
-        "max_megapixels": 1000, "keep_folders": False, "strict": False,
+        "max_megapixels": 1000, "keep_folders": False, "strict": False, "engine": "local",
+        "verify": False,
     }  # fmt: skip

@@ -33,7 +33,7 @@ def contents(folder):
     return {
         path.name: (path.read_bytes(), path.stat().st_mtime_ns)
         for path in folder.glob("*")
-        if path.is_file()
+        if path.is_file() and not path.name.endswith(".index.jsonl")
     }
 
 

@@ -51,7 +51,10 @@ def scenes(folder):
 
 
 def tree(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    """Files in a folder and below it, but for the index of a run."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    paths = (path.relative_to(folder).as_posix() for path in found)
+    return sorted(path for path in paths if not path.endswith(".index.jsonl"))
 
 
 def check_collision(result, out, *parts):

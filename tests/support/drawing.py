@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from networks import CONV, centre, save_table
+from PIL import Image
 
 from lseg.config import DepthConfig, LSegConfig, Preprocessing, TextConfig
 from lseg.models.dpt import DPTDepth
@@ -16,6 +17,18 @@ def draw(height, width, seed=0):
     rng = np.random.default_rng(seed)
     colours = rng.integers(0, 256, size=(height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
     return colours.repeat(8, axis=0).repeat(8, axis=1)[:height, :width].copy()
+
+
+def save_frames(folder, count, broken=()):
+    """Pictures `0.png` on, or `00.png` on beyond ten, of which some are cut off."""
+    folder.mkdir()
+    digits = len(str(count - 1))
+    for number in range(count):
+        file = folder / f"{number:0{digits}}.png"
+        Image.fromarray(draw(40, 56, seed=number)).save(file)
+        if number in broken:
+            file.write_bytes(file.read_bytes()[:200])
+    return folder
 
 
 def save_lseg(folder, names, width=16):
@@ -44,4 +57,6 @@ def save_depth_net(folder, **options):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """Names of what lies in a folder, but for the index of a run."""
+    found = (path.name for path in folder.iterdir())
+    return sorted(name for name in found if not name.endswith(".index.jsonl"))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from lseg.commands.options.shared import ModelOptions, PictureOptions, RunOptions, SizeOptions
+from lseg.commands.options.shared import PictureRunOptions, SizeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthOptions(PictureOptions, RunOptions, ModelOptions, SizeOptions):
+class DepthOptions(PictureRunOptions, SizeOptions):
     """Depth maps of pictures, or surface normals."""

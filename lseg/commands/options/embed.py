@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from lseg.commands.options.base import NonNegative, Spelling
-from lseg.commands.options.shared import ModelOptions, PictureOptions, RunOptions, SizeOptions
+from lseg.commands.options.shared import PictureRunOptions, SizeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbedOptions(PictureOptions, RunOptions, ModelOptions, SizeOptions):
+class EmbedOptions(PictureRunOptions, SizeOptions):
     """Pixel embeddings of pictures, as files.
 
     What is not given is as the preset says, or as stated here without one.

@@ -6,17 +6,13 @@ from typing import Literal
 from lseg.commands.options.shared import (
     AskingOptions,
     MemoryOptions,
-    ModelOptions,
-    PictureOptions,
-    RunOptions,
+    PictureRunOptions,
     ViewOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(
-    PictureOptions, RunOptions, ModelOptions, ViewOptions, AskingOptions, MemoryOptions
-):
+class PredictOptions(PictureRunOptions, ViewOptions, AskingOptions, MemoryOptions):
     """Label maps and overlays of pictures.
 
     Attributes:

@@ -51,10 +51,12 @@ class RunOptions(Options):
     Attributes:
         keep_folders: Results keep the folders of their files, below the longest common one.
         strict: The first broken file ends the run; else it is told, and the run exits with 3.
+        max_errors: More broken files than these end the run.
     """
 
     keep_folders: bool = False
     strict: bool = False
+    max_errors: NonNegative | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,29 @@ class MemoryOptions(Options):
     """
 
     memory: Annotated[Path | None, Spelling("FILE.safetensors")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(Options):
+    """Who does the pictures.
+
+    Attributes:
+        engine: local: this process, or those of torchrun; ray: actors of Ray Data, here or on the
+            cluster of RAY_ADDRESS.
+        actors: Actors of Ray, several on a GPU where there are more; one a GPU, or without GPUs
+            one for two processors, if not given.
+        verify: A finished picture's files are left as they are if their content is still that of
+            the index; else if their size is.
+    """
+
+    engine: Literal["local", "ray"] = "local"
+    actors: Positive | None = None
+    verify: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRunOptions(PictureOptions, RunOptions, EngineOptions, ModelOptions):
+    """What all runs of a network over pictures have."""
 
 
 @dataclass(frozen=True, kw_only=True)

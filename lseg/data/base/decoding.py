@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from lseg.data.base.formats import register_plugins, remedy
 from lseg.data.base.orientation import UNDONE, check_tag, turned, turned_size
-from lseg.data.base.tar import TarMember
+from lseg.data.base.remote import AnyFile
 from lseg.data.base.tiff import describe_unread
 from lseg.errors import ImageError
 
@@ -51,7 +50,7 @@ class StoredImage(NamedTuple):
         return turned(self.image, self.orientation)
 
 
-def read_stored(path: Path | TarMember, max_pixels: int = MAX_PIXELS) -> StoredImage:
+def read_stored(path: AnyFile, max_pixels: int = MAX_PIXELS) -> StoredImage:
     """Return a file's picture, decoded, in the mode of the file.
 
     Raises:
@@ -129,7 +128,7 @@ def decoded(image: Image.Image, name: str) -> StoredImage:
     return StoredImage(image, _orientation(image), layout, maximum)
 
 
-def read_orientation(path: Path | TarMember) -> int:
+def read_orientation(path: AnyFile) -> int:
     """Return the EXIF orientation of a picture's file, 1 to 8; 1 of a file that is no picture."""
     try:
         with path.open("rb") as file, identify(file) as image:
@@ -143,7 +142,7 @@ def read_orientation(path: Path | TarMember) -> int:
         return 1
 
 
-def read_size(path: Path | TarMember) -> tuple[int, int]:
+def read_size(path: AnyFile) -> tuple[int, int]:
     """Return width and height of a picture's pixels as they are stored; only the header is read.
 
     Raises:
@@ -160,7 +159,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _check_pixels(image: Image.Image, path: Path | TarMember, limit: int) -> None:
+def _check_pixels(image: Image.Image, path: AnyFile, limit: int) -> None:
     pixels = image.width * image.height
     if pixels > limit:
         raise ImageError(

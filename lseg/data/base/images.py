@@ -14,6 +14,7 @@ from PIL import Image
 from lseg.data.base.decoding import MAX_PIXELS, StoredImage, decoded, read_stored
 from lseg.data.base.formats import IMAGE_SUFFIXES, readable_suffixes, unreadable
 from lseg.data.base.indices import index_values, packed_colours
+from lseg.data.base.remote import AnyFile, HeldFile
 from lseg.data.base.rgb import to_rgb
 from lseg.data.base.tar import TarMember
 from lseg.data.base.text_files import read_text
@@ -23,12 +24,12 @@ from lseg.paths import is_file, user_path
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
 
-FileName = str | os.PathLike[str] | TarMember
+FileName = str | os.PathLike[str] | TarMember | HeldFile
 """A file as a user gives it, or one in an archive."""
 
 
 def load_image(
-    source: str | os.PathLike[str] | Image.Image | np.ndarray,
+    source: FileName | Image.Image | np.ndarray,
     upright: bool = True,
     max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
@@ -49,7 +50,7 @@ def load_image(
         return _from_array(source)
     if isinstance(source, Image.Image):
         stored = _as_rgb(decoded(source, "the picture"), "the picture")
-    elif isinstance(source, str | os.PathLike):
+    elif isinstance(source, str | os.PathLike | TarMember | HeldFile):
         stored = load_stored(source, max_pixels)
     else:
         raise ImageError(
@@ -158,8 +159,8 @@ def _listed(path: Path) -> list[Path]:
     return pictures
 
 
-def _file(name: FileName) -> Path | TarMember:
-    return name if isinstance(name, TarMember) else user_path(name, ImageError)
+def _file(name: FileName) -> AnyFile:
+    return name if isinstance(name, TarMember | HeldFile) else user_path(name, ImageError)
 
 
 def _as_rgb(stored: StoredImage, name: str) -> StoredImage:

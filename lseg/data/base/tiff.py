@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
@@ -12,13 +11,13 @@ from PIL.TiffImagePlugin import (
     ImageFileDirectory_v2,
 )
 
-from lseg.data.base.tar import TarMember
+from lseg.data.base.remote import AnyFile
 
 _MAGIC = (b"II*\0", b"MM\0*")
 _SAMPLES = {1: "", 2: " signed", 3: " float"}
 
 
-def describe_unread(path: Path | TarMember) -> str | None:
+def describe_unread(path: AnyFile) -> str | None:
     """Say what a TIFF holds and what to do with it; None of another file, or of a damaged one."""
     try:
         with path.open("rb") as file:

@@ -1,14 +1,19 @@
 """The pictures of a run: what each is called in its results, and that no two results are one."""
 
 import glob
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from lseg.data.base.images import list_images
+from lseg.data.base.remote import AnyFile, RemoteFile
 from lseg.errors import ImageError
 from lseg.paths import user_path
+
+PictureFile = AnyFile | RemoteFile
+"""Where a picture is read."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,15 @@ class Row:
         name: Path of its results below `--out`, without their endings.
     """
 
-    path: Path
+    path: PictureFile
     source: str
     name: str
+
+    @property
+    def file(self) -> Path:
+        """The path of a plain file, as rows of other things than pictures have."""
+        assert isinstance(self.path, Path)
+        return self.path
 
     @classmethod
     def of(cls, path: Path, folder: Path | None = None) -> "Row":
@@ -35,7 +46,7 @@ class Row:
         return cls(path, source.as_posix(), source.with_name(path.stem).as_posix())
 
 
-def picture_rows(sources: Sequence[str], keep_folders: bool) -> list[Row]:
+def file_rows(sources: Sequence[str], keep_folders: bool) -> list[Row]:
     """The pictures that files, folders, patterns and lists name, in order.
 
     With `keep_folders` a folder is taken with its subfolders, and names start at the longest
@@ -105,7 +116,8 @@ def check_results(
     folder = out.resolve()
     results = {folder / name for name in owners}
     parents: dict[Path, Path] = {}
-    for path in (row.path for row in rows) if inputs is None else inputs:
+    read = (row.path for row in rows) if inputs is None else inputs
+    for path in (path for path in read if isinstance(path, Path)):
         if path.parent not in parents:
             parents[path.parent] = path.parent.resolve()
         if not results.isdisjoint({parents[path.parent] / path.name, path.resolve()}):
@@ -128,13 +140,41 @@ def _owners(rows: Iterable[Row], names: Callable[[Row], Sequence[str]]) -> dict[
         for name in names(row):
             owner = owners.setdefault(name, row)
             if owner is not row:
-                here = owner.path.parent == row.path.parent
+                here = str(owner.path).rpartition("/")[0] == str(row.path).rpartition("/")[0]
                 raise ImageError(
                     f"{owner.path} and {row.path} would both be {name} in the results: "
                     f"{'rename one' if here else 'give --keep-folders'}, or run them apart, with "
                     "another --out"
                 )
     return owners
+
+
+def at_hand(file: PictureFile) -> AnyFile:
+    """A picture's file, fetched if it lies elsewhere.
+
+    Raises:
+        ImageError: If it cannot be had.
+    """
+    if not isinstance(file, RemoteFile):
+        return file
+    try:
+        return file.fetched()
+    except OSError as error:
+        raise ImageError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def content_of(file: AnyFile) -> tuple[int, str]:
+    """Size of a picture's file and the SHA-256 of its content.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]
+            return opened.seek(0, os.SEEK_END), digest
+    except OSError as error:
+        raise ImageError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def _fixed_part(pattern: Path) -> Path:

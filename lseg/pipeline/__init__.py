@@ -1,0 +1,1 @@
+"""A run over pictures: rows in, files and an index out; one description, several engines."""
