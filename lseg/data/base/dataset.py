@@ -108,7 +108,7 @@ class FolderDataset(Dataset[dict[str, Tensor]]):
 
     def files(self) -> Iterator[Path | TarMember]:
         """What the items are read from."""
-        return self.folder.files(self.stems)
+        return self.folder.sources(self.stems)
 
     def pixel_counts(self) -> Tensor:
         """Pixels of each label in all masks, (N) int64; reads every mask, images are not opened.

@@ -128,7 +128,7 @@ class AnnotatedFolder(ABC):
         """What a mask is read from."""
         return self.mask_path(stem)
 
-    def files(self, stems: Iterable[str]) -> Iterator[Path | TarMember]:
+    def sources(self, stems: Iterable[str]) -> Iterator[Path | TarMember]:
         """What pictures and their masks are read from."""
         for stem in stems:
             yield self.image_file(stem)

@@ -107,7 +107,7 @@ class ListedSource:
 
     def files(self, index: int) -> Iterable[File]:
         """See `MaskSource`."""
-        return self.folder.files([self.stems[index]])
+        return self.folder.sources([self.stems[index]])
 
     def present(self, index: int) -> tuple[int, ...]:
         """See `MaskSource`."""
