@@ -182,7 +182,7 @@ def parse_number(value: object, name: str) -> float:
     """
     if isinstance(value, int | float) and abs(value) < MOST:
         return value
-    raise ConfigError(f"{name} is {str(value)[:60]!r}: give a number")
+    raise ConfigError(f"{name} is {value!r:.60}: give a number")
 
 
 def _refused(error: LSegError) -> gr.Error:
