@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from lseg.config import LSegConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.models.build import build_spatial_block, build_trunk
-from lseg.models.embeddings import PixelEmbeddings, at_least_float32, merge_projections
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, at_least_float32, merge_projections
 from lseg.models.maps import all_logits
 from lseg.models.network import Network
 from lseg.models.similarity import Comparison, PixelLogits, coarse_logits, compare
@@ -193,9 +193,13 @@ class LSeg(Network):
     def look(self, padded: Tensor) -> "Look":
         """As `embed`, with the backbone's maps."""
         levels, features = self.trunk.look(padded)
-        projection = merge_projections(self.trunk.project, self.project)
-        embeddings = PixelEmbeddings(at_least_float32(features), projection)
+        embeddings = PixelEmbeddings(at_least_float32(features), self.projection)
         return Look(embeddings, tuple(level.map for level in levels))
+
+    @property
+    def projection(self) -> AffineMap:
+        """From the decoder's features to embeddings."""
+        return merge_projections(self.trunk.project, self.project)
 
     def compare(self, embeddings: PixelEmbeddings, labels: Labels) -> Comparison:
         """Pixel embeddings against labels: logits (B, N, H/2, W/2), computed when asked for."""

@@ -27,7 +27,9 @@ def by_value(block: Block, tokens: Tensor) -> Tensor:
     return tokens + block.ls2(block.mlp(block.norm2(tokens)))
 
 
-def by_neighbours(block: Block, tokens: Tensor, grid: tuple[int, int], deviation: float) -> Tensor:
+def by_neighbours(
+    block: Block, tokens: Tensor, prefix: int, grid: tuple[int, int], deviation: float
+) -> Tensor:
     """Each token takes the values of tokens with alike keys, and of near patches first.
 
     NACLIP (arXiv:2404.08181, section 3): attention of keys to keys, to whose logits a Gaussian of
@@ -35,7 +37,8 @@ def by_neighbours(block: Block, tokens: Tensor, grid: tuple[int, int], deviation
 
     Args:
         block: The last one.
-        tokens: (B, p + h * w, D) that enter it; the first p are no patches.
+        tokens: (B, prefix + h * w, D) that enter it.
+        prefix: How many of them, at the beginning, are no patches.
         grid: h and w.
         deviation: Standard deviation of the Gaussian, in patches.
 
@@ -50,8 +53,8 @@ def by_neighbours(block: Block, tokens: Tensor, grid: tuple[int, int], deviation
     )
     keys = attention.k_norm(keys)
     near = nearness(grid, deviation, keys)
-    prefix = tokens.shape[1] - len(near)
-    near = F.pad(near, (prefix, 0, prefix, 0))  # what is no patch is near to nothing
+    if prefix:
+        near = F.pad(near, (prefix, 0, prefix, 0))  # what is no patch is near to nothing
     mixed = F.scaled_dot_product_attention(keys, keys, values, near, scale=attention.scale)
     return attention.proj(attention.norm(mixed.transpose(1, 2).flatten(2)))
 

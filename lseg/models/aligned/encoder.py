@@ -71,7 +71,7 @@ class PatchEncoder(Backbone):
             table = resample_positions(table, old, grid, prefix, self.positions)
         tokens = vit.patch_embed(pixels)
         extra = [
-            token.expand(len(tokens), -1, -1)
+            token.expand(tokens.shape[0], -1, -1)
             for token in (vit.cls_token, vit.reg_token)
             if token is not None
         ]
@@ -87,7 +87,9 @@ class PatchEncoder(Backbone):
         if self.attention == "value":
             return by_value(block, self.patches(tokens))
         if self.attention == "neighbour":
-            return self.patches(by_neighbours(block, tokens, grid, self.neighbourhood))
+            prefix = self.vit.num_prefix_tokens
+            mixed = by_neighbours(block, tokens, prefix, grid, self.neighbourhood)
+            return self.patches(mixed)
         return self.patches(block(tokens))
 
     def patches(self, tokens: Tensor) -> Tensor:

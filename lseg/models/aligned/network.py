@@ -46,6 +46,10 @@ class PatchTrunk(nn.Module):
         """None; see `Trunk`."""
         return set()
 
+    def refine(self, pixels: Tensor) -> Tensor:
+        """The features of `look`."""
+        return self.look(pixels).features
+
     def look(self, pixels: Tensor) -> Projected:
         """Normalised pixels (B, 3, H, W) on the patch grid; products in `autocast`, if set."""
         device, dtype = pixels.device.type, self.autocast
