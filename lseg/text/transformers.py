@@ -61,6 +61,8 @@ class TransformersText(FreeText):
                 f"the tokenizer of {folder}",
                 lambda: transformers.AutoTokenizer.from_pretrained(folder, **local),
             )
+            if self.tokenizer.pad_token is None:
+                raise ConfigError(f"the tokenizer of {folder} has no token to fill prompts up with")
             config = _explained(
                 f"the configuration of {folder}",
                 lambda: transformers.AutoConfig.from_pretrained(folder, **local),
@@ -122,6 +124,8 @@ def _explained(what: str, load: Callable[[], ReplyT]) -> ReplyT:
         AttributeError,
     ) as error:  # fmt: skip
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        if "trust_remote_code" in str(error):
+            reason = "it is code of the repository, which is never run here"
         raise ConfigError(f"transformers cannot load {what}: {reason}") from error
 
 

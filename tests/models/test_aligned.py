@@ -198,9 +198,7 @@ def test_logits_are_cosines_of_cells_brought_to_the_picture(cases):
     model = cases["open_clip"].model
     pixels, vectors = torch.randn(1, 3, 70, 90), F.normalize(torch.randn(5, 24), dim=-1)
     padded = F.pad(pixels, (0, 6, 0, 10), mode="replicate")
-    cosines = torch.einsum(
-        "bchw,nc->bnhw", F.normalize(model.encode_image(padded), dim=1), vectors
-    )
+    cosines = torch.einsum("bchw,nc->bnhw", F.normalize(model.encode_image(padded), dim=1), vectors)
     wanted = model.config.logit_scale * F.interpolate(
         cosines, (80, 96), mode="bilinear", align_corners=False
     )

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 WORDS = "a photo of this is the cat dog sky road tree car other itap bad large small many art"
+END = 3  # of a prompt, where CLIP takes its vector from; 2 means something else to the library
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 VISION = {"image_size": 64, "layers": 3, "width": 64, "head_width": 32, "patch_size": 16}
 
@@ -52,7 +53,7 @@ def transformers_folder(folder, kind, **vision):
     else:
         image = {"image_size": 64, "patch_size": 16, "intermediate_size": 52, **image}
         if kind == "clip":
-            text |= {"eos_token_id": 399, "pad_token_id": 0}
+            text |= {"eos_token_id": END, "pad_token_id": 0}
             config = transformers.CLIPConfig(
                 vision_config=image, text_config=text, projection_dim=24
             )
@@ -68,23 +69,27 @@ def transformers_folder(folder, kind, **vision):
 def save_tokenizer(folder, kind):
     """A tokenizer of bytes and pairs, such as these encoders have, of a few words."""
     import transformers
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=380,
-        special_tokens=["<pad>", "<unk>"],
+        special_tokens=["<pad>", "<unk>", "<start>", "<end>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator([WORDS] * 3, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <end>", special_tokens=[("<end>", END)]
+    )
     names = ["input_ids"] if kind == "siglip" else ["input_ids", "attention_mask"]
     fast = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token="<unk>",
         pad_token="<pad>",
+        eos_token="<end>",
         model_max_length=16,
         model_input_names=names,
     )

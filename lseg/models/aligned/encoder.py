@@ -12,7 +12,7 @@ from lseg.config import Attention, EncoderConfig, Positions
 from lseg.errors import ConfigError
 from lseg.models.aligned.attention import by_neighbours, by_value
 from lseg.models.backbones import Backbone, Level, LevelInfo, resample_positions
-from lseg.models.timm_names import create_timm_model, timm_name, unsupported_backbone
+from lseg.models.timm_names import create_timm_model, timm_name
 
 
 class Patches(NamedTuple):
@@ -132,10 +132,12 @@ def build_encoder(config: EncoderConfig) -> PatchEncoder:
         ConfigError: If timm has no such model, not with these options, or one of another kind.
     """
     name = timm_name(config.backbone)
-    options = {**config.backbone_options, "num_classes": 0, "dynamic_img_size": False}
-    vit = create_timm_model(name, options)
-    if not isinstance(vit, VisionTransformer) or not hasattr(vit.blocks[-1], "ls1"):
-        raise unsupported_backbone(name, "is no plain vision transformer")
+    vit = create_timm_model(name, {**config.backbone_options, "num_classes": 0})
+    if not isinstance(vit, VisionTransformer) or not isinstance(vit.blocks[-1], Block):
+        raise ConfigError(
+            f"{name} is no plain vision transformer of timm, and only those are asked for their "
+            "patches here: CLIP's, SigLIP's, MobileCLIP2-B's, TIPSv2's"
+        )
     if config.norm_eps is not None:
         for module in vit.modules():
             if isinstance(module, nn.LayerNorm):

@@ -67,6 +67,7 @@ class AlignedEncoder(LSeg):
     config_type = AlignedConfig
     config: AlignedConfig
     trunk: PatchTrunk  # type: ignore[assignment]
+    project: nn.Linear | nn.Identity  # type: ignore[assignment]
     cells = True
 
     def build_image_side(self) -> None:

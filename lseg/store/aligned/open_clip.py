@@ -11,6 +11,7 @@ from lseg.store.aligned.parts import (
     PHOTO,
     exponent,
     read_sharded,
+    refuse_tokenizer_code,
     section,
     stored_encoder,
     zeros,
@@ -145,16 +146,3 @@ def _of_timm(
         image.setdefault(f"{PROJECT}bias", zeros(len(image[f"{PROJECT}weight"])))
     options = {"global_pool": vision.get("timm_pool") or "avg"}
     return {"backbone": vision["timm_model_name"], "backbone_options": options}, image
-
-
-def refuse_tokenizer_code(folder: Path) -> None:
-    """Refuses a folder whose tokenizer is code of its own, which the transformers library may run.
-
-    Raises:
-        CheckpointError: If it is.
-    """
-    file = folder / "tokenizer_config.json"
-    if file.is_file() and "auto_map" in read_json(file):
-        raise CheckpointError(
-            f"{file} names code of the repository as the tokenizer, which is never run here"
-        )

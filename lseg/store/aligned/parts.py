@@ -130,3 +130,16 @@ def exponent(weights: Mapping[str, Tensor], name: str, default: float) -> float:
 def zeros(count: int) -> Tensor:
     """A bias that adds nothing."""
     return torch.zeros(count)
+
+
+def refuse_tokenizer_code(folder: Path) -> None:
+    """Refuses a folder whose tokenizer is code of its own, which the transformers library may run.
+
+    Raises:
+        CheckpointError: If it is.
+    """
+    file = folder / "tokenizer_config.json"
+    if file.is_file() and "auto_map" in read_json(file):
+        raise CheckpointError(
+            f"{file} names code of the repository as the tokenizer, which is never run here"
+        )

@@ -14,7 +14,14 @@ from torch import Tensor
 from lseg.config import Positions
 from lseg.errors import CheckpointError
 from lseg.files import read_json
-from lseg.store.aligned.parts import PHOTO, TCL, exponent, read_sharded, stored_encoder, zeros
+from lseg.store.aligned.parts import (
+    PHOTO,
+    TCL,
+    exponent,
+    read_sharded,
+    stored_encoder,
+    zeros,
+)
 from lseg.store.aligned.vit import PROJECT, VIT, image_weights, patch_positions, vit_options
 from lseg.store.folder import StoredNetwork
 from lseg.store.keymap import Rule, Source
