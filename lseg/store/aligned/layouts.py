@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lseg.errors import CheckpointError
 from lseg.files import read_json
@@ -34,15 +35,15 @@ class Layout:
 def layout_of(folder: Path) -> Layout | None:
     """The layout of a folder; None where it is in none, or is no encoder for patches."""
     if (folder / open_clip.CONFIG).is_file():
-        values = _json(folder / open_clip.CONFIG)
-        resnet = open_clip.is_resnet(values)
-        return None if resnet else Layout(open_clip.read_open_clip, "open_clip_model*.safetensors")
+        if open_clip.has_patches(_json(folder / open_clip.CONFIG)):
+            return Layout(open_clip.read_open_clip, "open_clip_model*.safetensors")
+        return None
     if _json(folder / transformers.CONFIG).get("model_type") in transformers.FAMILIES:
         return Layout(transformers.read_transformers, "model*.safetensors")
     return None
 
 
-def _json(file: Path) -> dict[str, object]:
+def _json(file: Path) -> dict[str, Any]:
     try:
         return read_json(file)
     except CheckpointError:

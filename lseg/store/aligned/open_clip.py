@@ -100,10 +100,10 @@ def read_open_clip(folder: Path) -> StoredNetwork:
     )
 
 
-def is_resnet(values: dict[str, Any]) -> bool:
-    """Whether a configuration is that of a CLIP with a ResNet, which has no patches."""
-    vision = (values.get("model_cfg") or {}).get("vision_cfg") or {}
-    return vision.get("timm_model_name") is None and isinstance(vision.get("layers"), list)
+def has_patches(values: dict[str, Any]) -> bool:
+    """Whether a configuration is that of a CLIP whose image tower is no ResNet."""
+    vision = (values.get("model_cfg") or {}).get("vision_cfg")
+    return bool(vision) and not isinstance(vision.get("layers"), list)
 
 
 def _of_clip(
