@@ -102,7 +102,7 @@ def read_open_clip(folder: Path) -> StoredNetwork:
 
 def has_patches(values: dict[str, Any]) -> bool:
     """Whether a configuration is that of a CLIP whose image tower is no ResNet."""
-    vision = (values.get("model_cfg") or {}).get("vision_cfg")
+    vision = (values.get("model_cfg") or {}).get("vision_cfg") or {}
     return bool(vision) and not isinstance(vision.get("layers"), list)
 
 
