@@ -59,7 +59,7 @@ class LabelEncoder:
             if config.table is not None:
                 self._source = TableWords(Path(config.table))
             elif config.model.startswith(TRANSFORMERS):
-                self._source = TransformersText(Path(config.model.removeprefix(TRANSFORMERS)))
+                self._source = TransformersText(config.model)
             else:
                 self._source = OpenClipText(config.model, config.pretrained, self.tower)
         return self._source

@@ -11,7 +11,7 @@ FOLDER = "local-dir:"
 """Before a folder in the place of a model's name, as open_clip has it."""
 
 TRANSFORMERS = "hf:"
-"""Likewise before a folder in the layout of the transformers library."""
+"""Before the name of a model of the transformers library: a folder, or a Hub id."""
 
 SCHEMES = (FOLDER, TRANSFORMERS)
 
@@ -33,7 +33,8 @@ def located(config: TextConfig, *beside: Path | None) -> TextConfig:
         table = str(resolve_data_path(table, *beside))
     scheme = scheme_of(model)
     if scheme is not None:
-        model = scheme + str(resolve_data_path(model.removeprefix(scheme), *beside))
+        folder = resolve_data_path(model.removeprefix(scheme), *beside)
+        model = scheme + str(folder) if scheme == FOLDER or exists(folder) else model
     if pretrained is not None:  # a tag of open_clip, or a file
         weights = resolve_data_path(pretrained, *beside)
         pretrained = str(weights) if is_file(weights) else pretrained
