@@ -1,6 +1,7 @@
 """`lseg export`: a network as a program for other runtimes, or as a model of transformers."""
 
 from lseg.checkpoints.load import load_model
+from lseg.commands.model import set_attention
 from lseg.commands.options.export import ExportOptions
 from lseg.commands.output import output_file, output_folder
 from lseg.commands.record import OptionsRecord
@@ -18,7 +19,10 @@ def export(options: ExportOptions) -> None:
     path = output_file(options.out)
     format_of(path)
     record = OptionsRecord.beside(path, "export", options)
-    worst = export_model(load_model(options.checkpoint), path)
+    model = load_model(options.checkpoint)
+    if options.attention is not None:
+        set_attention(model, options.attention)
+    worst = export_model(model, path)
     record.write()
     megabytes = path.stat().st_size / 1e6
     print(f"{path}: {megabytes:.1f} MB, answers within {worst:.1e} of the network's")

@@ -7,11 +7,12 @@ import torch
 
 from lseg.checkpoints.load import load_model
 from lseg.commands.options.shared import AskingOptions, ModelOptions, ViewOptions
-from lseg.config import TextConfig
+from lseg.config import Attention, TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.inference.sharding import local_index
 from lseg.inference.views import InferenceConfig
 from lseg.models.acceleration import accelerate
+from lseg.models.aligned.network import AlignedEncoder
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 from lseg.paths import resolve_data_path
@@ -44,6 +45,8 @@ def model_from(options: ModelOptions, kind: type[NetworkT]) -> NetworkT:
         replace_text(loaded, options.text_table)
     if options.templates is not None:
         set_templates(loaded, options.templates)
+    if options.attention is not None:
+        set_attention(loaded, options.attention)
     accelerate(loaded, options.precision, options.compile)
     return loaded
 
@@ -74,6 +77,20 @@ def set_templates(model: Network, templates: str) -> None:
     """Has labels put into other templates, where a network has a text side."""
     if isinstance(model, LSeg):
         model.text = with_templates(model.text, templates)
+
+
+def set_attention(model: Network, attention: Attention) -> None:
+    """Has an encoder's last block attend in another way.
+
+    Raises:
+        ConfigError: If the network is none.
+    """
+    if not isinstance(model, AlignedEncoder):
+        raise ConfigError(
+            f"--attention is for encoders without a decoder, and this is of the kind "
+            f"{type(model).__name__}: leave it out"
+        )
+    model.set_attention(attention)
 
 
 def text_from(table: str) -> TextConfig:

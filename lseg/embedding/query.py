@@ -120,9 +120,11 @@ def segment_stored(
         scores = logits_of(question.taught.embedding.cpu(), nn.Identity())
         logits = TaughtMaps(logits, scores, question.taught)
     if padding is not None:
-        logits = CroppedMaps(ResizedMaps(logits, padding.input), sidecar.network_input)
+        resized = ResizedMaps(logits, padding.input, sidecar.cells)
+        logits = CroppedMaps(resized, sidecar.network_input)
     size = sidecar.image[::-1]
     if picture is None or picture.size != size:
         picture = Image.new("RGB", size, (128, 128, 128))
-    full = answered(ResizedMaps(logits, (size[1], size[0])), question)
+    cells = sidecar.cells and padding is None
+    full = answered(ResizedMaps(logits, (size[1], size[0]), cells), question)
     return Segmentation(names, picture, full, question.notes)

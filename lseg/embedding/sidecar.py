@@ -28,7 +28,7 @@ def describe_model(model: LSeg, folder: Path | None = None) -> dict[str, Any]:
         folder: Of the sidecars, by default the working folder; the paths in them start there, so
             that all may be moved together.
     """
-    return {
+    told = {
         "weights": fingerprint(model),
         "embed_dim": model.config.embed_dim,
         "logit_scale": model.config.logit_scale,
@@ -36,6 +36,7 @@ def describe_model(model: LSeg, folder: Path | None = None) -> dict[str, Any]:
         "text": describe_text(model, Path.cwd() if folder is None else folder),
         "preprocessing": model.config.to_dict()["preprocessing"],
     }
+    return {**told, "cells": True} if model.cells else told  # files from before it stay valid
 
 
 def describe_text(model: LSeg, folder: Path) -> dict[str, Any]:
@@ -113,6 +114,7 @@ class Sidecar:
         pca: Where the basis lies, as seen from the sidecar's folder.
         upright: Whether the picture was turned as its EXIF orientation says.
         weights: Hash of the model's weights; empty in sidecars that do not tell it.
+        cells: Whether embeddings are those of cells; see `lseg.models.upsample`.
     """
 
     text: TextConfig
@@ -129,6 +131,7 @@ class Sidecar:
     pca: str | None
     upright: bool
     weights: str = ""
+    cells: bool = False
 
     @classmethod
     def read(cls, path: Path) -> "Sidecar":
@@ -156,6 +159,7 @@ class Sidecar:
                 None if values["pca"] is None else str(values["pca"]["file"]),
                 values.get("orientation") != "stored",
                 str(values.get("weights", "")),
+                bool(values.get("cells", False)),
             )
         except FileNotFoundError:
             raise DataError(

@@ -22,6 +22,7 @@ from lseg.export.interface import (
 )
 from lseg.files import atomic_file
 from lseg.models.dpt import DPTDepth
+from lseg.models.lseg import LSeg
 from lseg.models.network import Network
 
 RunProgram = Callable[..., Tensor]
@@ -169,13 +170,22 @@ def export(model: Network, path: str | os.PathLike[str]) -> float:
 def largest_difference(model: Network, run: RunProgram) -> float:
     """Between a program and its network: at three sizes, of an LSeg with 2, 20 and 200 labels.
 
-    Absolute, but divided by depths beyond 1, as in metres.
+    Absolute, but in units of `unit_of`.
     """
     differences = []
     for inputs in example_inputs(model):
         found, wanted = run(*inputs), model(*inputs)
         if found.shape != wanted.shape:
             raise LSegError(f"the program gives {tuple(found.shape)}, not {tuple(wanted.shape)}")
-        scale = wanted.abs().clamp_min(1) if isinstance(model, DPTDepth) else 1
-        differences.append(((found - wanted).abs() / scale).max())
+        differences.append(((found - wanted).abs() / unit_of(model, wanted)).max())
     return float(torch.stack(differences).max())  # NaN, if any is
+
+
+def unit_of(model: Network, answers: Tensor) -> Tensor | float:
+    """What a difference is measured in: 1, or depths beyond that, as in metres.
+
+    Of logits 1 is that of LSeg, cosines times 1/0.07; a larger factor is a larger unit.
+    """
+    if isinstance(model, DPTDepth):
+        return answers.abs().clamp_min(1)
+    return max(1.0, 0.07 * model.config.logit_scale) if isinstance(model, LSeg) else 1.0

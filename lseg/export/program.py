@@ -10,10 +10,10 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
 from torch.nn import functional as F
 
-from lseg.models.embeddings import AffineMap, PixelEmbeddings, at_least_float32, merge_projections
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, at_least_float32
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
-from lseg.models.norms import doubled_norms
+from lseg.models.norms import doubled_norms, squared_norms
 from lseg.models.similarity import dot_products
 from lseg.models.trunk import SMALLEST_SIDE
 from lseg.models.upsample import double_size, upsample
@@ -41,7 +41,8 @@ class ImageSide(nn.Module):
         self.trunk = model.trunk.requires_grad_(False)
         self.block = model.spatial_block.requires_grad_(False)
         self.scale = model.config.logit_scale
-        projection = merge_projections(model.trunk.project, model.project)
+        self.cells = model.cells
+        projection = model.projection
         short = PixelEmbeddings(torch.empty(0), projection)._short()
         for name, values in zip(("weight", "bias"), projection, strict=True):
             self.register_buffer(name, values.clone())
@@ -69,9 +70,12 @@ class ImageSide(nn.Module):
         text = self.scale * F.normalize(label_vectors, dim=-1).expand(pixels.shape[0], -1, -1)
         kernels = embeddings.kernels(text)
         short = F.conv2d(embeddings.features, self.short_weight[:, :, None, None], self.short_bias)
-        dots = double_size(dot_products(embeddings.features, kernels))
-        logits = self.block(dots / doubled_norms(short))
-        return upsample(logits, padded.shape[-2:])[..., :height, :width]
+        dots = dot_products(embeddings.features, kernels)
+        if self.cells:
+            logits = dots / squared_norms(short).clamp_min(1e-24).sqrt()
+        else:
+            logits = self.block(double_size(dots) / doubled_norms(short))
+        return upsample(logits, padded.shape[-2:], self.cells)[..., :height, :width]
 
 
 def extend_to_multiple(pixels: Tensor, dim: int, multiple: int) -> Tensor:

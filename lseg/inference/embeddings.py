@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -28,7 +28,7 @@ STRIP_BYTES = 2**26
 
 
 class EmbeddingMaps(UndividedMaps):
-    """Embeddings at half resolution as maps, one a channel; see `lseg.models.maps.Maps`."""
+    """Embeddings on the network's own grid as maps, one a channel; see `lseg.models.maps.Maps`."""
 
     def __init__(self, embeddings: PixelEmbeddings, size: Size) -> None:
         """`size` is that of the network's output without padding."""
@@ -41,8 +41,7 @@ class EmbeddingMaps(UndividedMaps):
     def rows(self, start: int, stop: int) -> Tensor:
         """(B, C, stop - start, W), before any division."""
         features = self.embeddings.features
-        height, width = features.shape[-2:]
-        span = row_span(start, stop, height, (2 * height, 2 * width))
+        span = row_span(start, stop, features.shape[-2], self.embeddings.size)
         part = self.embeddings.projection.of(features[:, :, span.first : span.last])
         return span.upsample(part)[..., : self.size[1]]
 
@@ -122,7 +121,7 @@ def embed_picture(
     for view in views(image, short, InferenceConfig(0, config.scales, config.flip)):
         maps = embedding_maps(model, view.image, config.window, config.stride)
         maps = MirroredMaps(maps) if view.mirrored else maps
-        found.append(maps if maps.size == size else ResizedMaps(maps, size))
+        found.append(maps if maps.size == size else ResizedMaps(maps, size, model.cells))
     bottom, right = (-length % model.trunk.multiple for length in network)
     padded = (network[0] + bottom, network[1] + right)
     return EmbeddedPicture(
@@ -178,7 +177,7 @@ def _encode(model: LSeg, images: Tensor) -> list[Maps]:
     embeddings = model.embed(pixels)
     size = model.output_size(images.shape[-2], images.shape[-1])
     return [
-        EmbeddingMaps(PixelEmbeddings(features[None], embeddings.projection), size)
+        EmbeddingMaps(replace(embeddings, features=features[None]), size)
         for features in embeddings.features
     ]
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lseg.checkpoints.load import load_model
 from lseg.data.base.labels import parse_labels
-from lseg.errors import ImageError, LabelError
+from lseg.errors import CheckpointError, ImageError, LabelError
 from lseg.inference.embed_config import EmbedConfig, FixedGrid, Grid, NetworkGrid
 from lseg.inference.embeddings import EmbeddedPicture, embed_picture
 from lseg.inference.encoding import EncodedPicture, ImageSource, as_picture, encode_picture
@@ -72,8 +73,18 @@ class Segmenter:
         size: int | None = None,
         asking: Asking = AS_TRAINED,
     ) -> Self:
-        """A segmenter of `LSeg.from_pretrained(source, device)`."""
-        return cls(LSeg.from_pretrained(source, device), size, asking)
+        """A segmenter of `lseg.load_model(source, device)`.
+
+        Raises:
+            CheckpointError: If that is a network that no labels can be asked for.
+        """
+        model = load_model(source, device)
+        if not isinstance(model, LSeg):
+            raise CheckpointError(
+                f"{source} is of the kind {type(model).__name__}, which knows no labels: give an "
+                "LSeg, or an encoder of pictures and texts"
+            )
+        return cls(model, size, asking)
 
     def set_image(self, image: ImageSource) -> None:
         """Encodes a picture: a path, a PIL image, or an (H, W, 3) uint8 array.

@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 from lseg.errors import ConfigError
-from lseg.models.backbones import ConvBackbone, HybridBackbone, ViTBackbone
+from lseg.models.backbones import Backbone
 from lseg.models.network import Network
-from lseg.models.reassemble import Reassemble
 from lseg.models.trunk import Trunk
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "int8"]
@@ -44,7 +43,7 @@ def accelerate(model: Network, precision: Precision = "fp32", compiled: bool = F
     round_float32(precision == "tf32")
     if precision == "bf16":
         model.trunk.autocast = torch.bfloat16
-        model.trunk.exact_backbone = isinstance(model.trunk.backbone, ConvBackbone)
+        model.trunk.exact_backbone = model.trunk.backbone.repeated is None
         round_products(model.trunk)
     elif precision == "int8":
         quantize_transformer(model.trunk.backbone, model.device)
@@ -99,13 +98,9 @@ def round_float32(rounded: bool) -> None:
 def round_products(trunk: Trunk) -> None:
     """Kernels of convolutions and linear layers to bfloat16; autocast would do so at each call.
 
-    The last projection belongs to the head, and stays; so do kernels that others are derived from,
-    which are rounded after that, and those of a backbone that stays in float32.
+    What the trunk keeps exact stays, and so does a backbone that stays in float32.
     """
-    kept: set[nn.Module] = {trunk.project}
-    for step, conv in zip(trunk.reassemble, trunk.fusion.level_convs, strict=True):
-        if isinstance(step, Reassemble) and isinstance(step.resample, nn.ConvTranspose2d):
-            kept |= {step.resample, conv}
+    kept = trunk.exact_parts
     if trunk.exact_backbone:
         kept |= set(trunk.backbone.modules())
     for module in trunk.modules():
@@ -114,19 +109,19 @@ def round_products(trunk: Trunk) -> None:
             module.to(torch.bfloat16)
 
 
-def quantize_transformer(backbone: nn.Module, device: torch.device) -> None:
+def quantize_transformer(backbone: Backbone, device: torch.device) -> None:
     """Linear layers of a transformer's blocks to int8, by torchao.
 
     Raises:
         ConfigError: If there is no transformer, no torchao, or the device is no CPU.
     """
-    if device.type != "cpu" or not isinstance(backbone, ViTBackbone | HybridBackbone):
+    if device.type != "cpu" or backbone.repeated is None:
         raise ConfigError("int8 is for transformer backbones on a CPU: use bf16 or fp32")
     try:
         from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
     except ImportError as error:
         raise ConfigError('int8 needs torchao: pip install "lseg[int8]"') from error
-    quantize_(backbone.vit.blocks, Int8DynamicActivationInt8WeightConfig())
+    quantize_(backbone.repeated, Int8DynamicActivationInt8WeightConfig())
 
 
 def compile_parts(trunk: Trunk) -> None:
@@ -135,9 +130,9 @@ def compile_parts(trunk: Trunk) -> None:
     The decoder is left alone: its convolutions gain nothing, and its size ratios would be compiled
     in anew for pictures of other shapes.
     """
-    backbone = trunk.backbone
-    if isinstance(backbone, ViTBackbone | HybridBackbone):
-        for block in backbone.vit.blocks.children():
+    repeated = trunk.backbone.repeated
+    if repeated is not None:
+        for block in repeated.children():
             block.compile(dynamic=True)
     else:
-        backbone.compile(dynamic=True)
+        trunk.backbone.compile(dynamic=True)

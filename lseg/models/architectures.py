@@ -2,6 +2,7 @@
 
 from lseg.config import NetworkConfig
 from lseg.errors import CheckpointError
+from lseg.models.aligned.network import AlignedEncoder
 from lseg.models.dpt import DPTDepth, DPTNormals, DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
@@ -9,7 +10,7 @@ from lseg.store.folder import StoredNetwork
 
 NETWORKS: dict[str, type[Network]] = {
     network.config_type.architecture: network
-    for network in (LSeg, DPTDepth, DPTSegmentation, DPTNormals)
+    for network in (LSeg, AlignedEncoder, DPTDepth, DPTSegmentation, DPTNormals)
 }
 
 

@@ -52,6 +52,11 @@ class Backbone(nn.Module):
     levels: tuple[LevelInfo, ...]
     has_readout: bool = False
 
+    @property
+    def repeated(self) -> nn.Module | None:
+        """The blocks of a plain transformer, all of one form; None of any other network."""
+        return None
+
     def forward(self, pixels: Tensor) -> list[Level]:
         """(B, 3, H, W), H and W multiples of the coarsest stride, to one `Level` per entry."""
         raise NotImplementedError
@@ -86,6 +91,11 @@ class ViTBackbone(Backbone):
         self.has_readout = vit.cls_token is not None
         stride = vit.patch_embed.patch_size[0]
         self.levels = (LevelInfo(vit.embed_dim, stride, tokens=True),) * len(blocks)
+
+    @property
+    def repeated(self) -> nn.Module:
+        """See `Backbone`."""
+        return self.vit.blocks
 
     def forward(self, pixels: Tensor) -> list[Level]:
         """See `Backbone`."""
@@ -128,6 +138,11 @@ class HybridBackbone(Backbone):
             *(LevelInfo(entry["num_chs"], entry["reduction"], tokens=False) for entry in info),
             *(LevelInfo(vit.embed_dim, stride, tokens=True) for _ in blocks),
         )
+
+    @property
+    def repeated(self) -> nn.Module:
+        """See `Backbone`."""
+        return self.vit.blocks
 
     def forward(self, pixels: Tensor) -> list[Level]:
         """See `Backbone`."""

@@ -15,16 +15,16 @@ it can be reordered without changing the result:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.models.norms import doubled_norms, squared_norms
-from lseg.models.upsample import double_size
+from lseg.models.upsample import upsample
 
 
 class AffineMap(NamedTuple):
@@ -68,25 +68,35 @@ class PixelEmbeddings:
     Attributes:
         features: x, (B, F, h, w).
         projection: W and b, to C channels.
+        factor: How many times finer than the features the embeddings are: 2 after DPT's decoder;
+            1 where every feature is one of a patch of the picture.
     """
 
     features: Tensor
     projection: AffineMap
+    factor: Literal[1, 2] = 2
 
     def split(self, counts: Sequence[int]) -> "list[PixelEmbeddings]":
         """Those of so many pictures each, one behind another."""
         if len(counts) == 1:
             return [self]
-        parts = self.features.split(list(counts))
-        return [PixelEmbeddings(features, self.projection) for features in parts]
+        return [replace(self, features=part) for part in self.features.split(list(counts))]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of `dense()`."""
+        height, width = self.features.shape[-2:]
+        return self.factor * height, self.factor * width
 
     def dense(self) -> Tensor:
-        """The embeddings themselves at half resolution, (B, C, 2h, 2w), before any division."""
-        return double_size(self.projection.of(self.features))
+        """The embeddings themselves, (B, C, *size), before any division."""
+        return upsample(self.projection.of(self.features), self.size)
 
     @cached_property
     def norms(self) -> Tensor:
-        """Norms of `dense()`, (B, 1, 2h, 2w), at least 1e-12."""
+        """Norms of `dense()`, (B, 1, *size), at least 1e-12."""
+        if self.factor == 1:
+            return self.coarse_norms
         return doubled_norms(self._short().of(self.features))
 
     @cached_property

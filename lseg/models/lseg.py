@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from lseg.config import LSegConfig
 from lseg.errors import ConfigError, LabelError
 from lseg.models.build import build_spatial_block, build_trunk
-from lseg.models.embeddings import PixelEmbeddings, at_least_float32, merge_projections
+from lseg.models.embeddings import AffineMap, PixelEmbeddings, at_least_float32, merge_projections
 from lseg.models.maps import all_logits
 from lseg.models.network import Network
 from lseg.models.similarity import Comparison, PixelLogits, coarse_logits, compare
@@ -43,9 +43,8 @@ class Look(NamedTuple):
     def picture(self, number: int) -> "Look":
         """Of one of them, as a batch of 1."""
         one = slice(number, number + 1)
-        features, projection = self.embeddings.features[one], self.embeddings.projection
-        levels = tuple(level[one] for level in self.levels)
-        return Look(PixelEmbeddings(features, projection), levels)
+        embeddings = dataclasses.replace(self.embeddings, features=self.embeddings.features[one])
+        return Look(embeddings, tuple(level[one] for level in self.levels))
 
 
 class LSeg(Network):
@@ -57,11 +56,18 @@ class LSeg(Network):
 
     config_type = LSegConfig
     config: LSegConfig
+    cells = False
+    """Whether embeddings are those of cells of the picture; see `lseg.models.upsample`."""
 
     def __init__(self, config: LSegConfig) -> None:
         """A network with random weights; see `lseg.load_model` for trained ones."""
         super().__init__(config)
         self.text = LabelEncoder(config.text, config.embed_dim)
+        self.build_image_side()
+
+    def build_image_side(self) -> None:
+        """Makes `trunk`, `project` and `spatial_block`."""
+        config = self.config
         self.trunk = build_trunk(config.trunk)
         self.project = nn.Conv2d(config.trunk.features, config.embed_dim, 1)
         self.spatial_block = build_spatial_block(config)
@@ -112,11 +118,28 @@ class LSeg(Network):
             labels: Of each part.
         """
         padded, size = pad_to_multiple(pixels, self.trunk.multiple)
-        parts = self.embed(padded).split(counts)
+        parts, shape = self.embed(padded).split(counts), (padded.shape[-2], padded.shape[-1])
         return [
-            PixelLogits(self.compare(part, asked), (padded.shape[-2], padded.shape[-1]), size)
+            self.pixel_logits(part, asked, shape, size)
             for part, asked in zip(parts, labels, strict=True)
         ]
+
+    def pixel_logits(
+        self,
+        embeddings: PixelEmbeddings,
+        labels: Labels,
+        padded: tuple[int, int],
+        size: tuple[int, int],
+    ) -> PixelLogits:
+        """Pixel embeddings against labels, at the size of the input.
+
+        Args:
+            embeddings: Of the pictures.
+            labels: See `forward`.
+            padded: Height and width of the input on the patch grid.
+            size: Its height and width without padding.
+        """
+        return PixelLogits(self.compare(embeddings, labels), padded, size, self.cells)
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Pixel embeddings at the network's own output stride, before the unit-norm division.
@@ -136,8 +159,12 @@ class LSeg(Network):
 
         (At patch size 14, 8/14 of it.)
         """
-        half = self.trunk.stride / 2
-        return math.ceil(height / half), math.ceil(width / half)
+        return math.ceil(height / self.stride), math.ceil(width / self.stride)
+
+    @property
+    def stride(self) -> float:
+        """Pixels of the input per pixel embedding, across and down."""
+        return self.trunk.stride / 2
 
     def encode_labels(self, labels: Sequence[str], distinct: bool = True) -> Tensor:
         """Unit vectors (N, C), float32, on the model's device; `a|b` is the mean of its synonyms.
@@ -166,9 +193,13 @@ class LSeg(Network):
     def look(self, padded: Tensor) -> "Look":
         """As `embed`, with the backbone's maps."""
         levels, features = self.trunk.look(padded)
-        projection = merge_projections(self.trunk.project, self.project)
-        embeddings = PixelEmbeddings(at_least_float32(features), projection)
+        embeddings = PixelEmbeddings(at_least_float32(features), self.projection)
         return Look(embeddings, tuple(level.map for level in levels))
+
+    @property
+    def projection(self) -> AffineMap:
+        """From the decoder's features to embeddings."""
+        return merge_projections(self.trunk.project, self.project)
 
     def compare(self, embeddings: PixelEmbeddings, labels: Labels) -> Comparison:
         """Pixel embeddings against labels: logits (B, N, H/2, W/2), computed when asked for."""

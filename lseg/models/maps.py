@@ -95,20 +95,24 @@ class _Derived:
 
 
 class ResizedMaps(_Derived):
-    """`upsample(source, size)`."""
+    """`upsample(source, size, cells)`."""
+
+    def __init__(self, source: Maps, size: tuple[int, int], cells: bool = False) -> None:
+        super().__init__(source, size)
+        self.cells = cells
 
     def rows(self, start: int, stop: int) -> Tensor:
         """See `Maps`."""
-        span = row_span(start, stop, self.source.size[0], self.size)
+        span = row_span(start, stop, self.source.size[0], self.size, self.cells)
         return span.upsample(self.source.rows(span.first, span.last))
 
     def split(self, count: int) -> Sequence[Maps]:
         """See `Maps`."""
-        return [ResizedMaps(part, self.size) for part in self.source.split(count)]
+        return [ResizedMaps(part, self.size, self.cells) for part in self.source.split(count)]
 
     def pictures(self, first: int, last: int) -> Maps:
         """See `Maps`."""
-        return ResizedMaps(self.source.pictures(first, last), self.size)
+        return ResizedMaps(self.source.pictures(first, last), self.size, self.cells)
 
 
 class CroppedMaps(_Derived):

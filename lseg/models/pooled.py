@@ -111,7 +111,7 @@ def pooled_logits(logits: PixelLogits, question: Question) -> Maps:
     if question.plain:
         return logits
     half = PooledMaps(logits.half, question.pools)
-    return CroppedMaps(ResizedMaps(half, logits.padded), logits.size)
+    return CroppedMaps(ResizedMaps(half, logits.padded, logits.cells), logits.size)
 
 
 def answered(maps: Maps, question: Question) -> Maps:

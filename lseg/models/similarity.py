@@ -21,7 +21,7 @@ class Comparison:
 
     Attributes:
         features: (B, F, h, w) of the decoder, at a quarter of the picture's size.
-        norms: (B, 1, 2h, 2w) of the pixel embeddings.
+        norms: (B, 1, 2h, 2w) of the pixel embeddings; (B, 1, h, w) where nothing is doubled.
         kernels: Label vectors as maps from features to dot products, times the scale.
         block: The spatial block, or the identity.
     """
@@ -94,11 +94,13 @@ class PixelLogits:
         half: The logits at half resolution.
         padded: Height and width of the input on the patch grid.
         size: Its height and width without padding, those of the logits.
+        cells: Whether the logits are those of cells; see `lseg.models.upsample`.
     """
 
     half: Comparison
     padded: tuple[int, int]
     size: tuple[int, int]
+    cells: bool = False
 
     @property
     def labels(self) -> int:
@@ -126,11 +128,11 @@ class PixelLogits:
 
     def pictures(self, first: int, last: int) -> "PixelLogits":
         """The logits of pictures [first, last)."""
-        return PixelLogits(self.half.pictures(first, last), self.padded, self.size)
+        return replace(self, half=self.half.pictures(first, last))
 
     def span(self, start: int, stop: int) -> RowSpan:
         """What rows [start, stop) need of `half`."""
-        return row_span(start, stop, self.half.size[0], self.padded)
+        return row_span(start, stop, self.half.size[0], self.padded, self.cells)
 
     def crop(self, rows: Tensor) -> Tensor:
         """Rows without the padding at their ends."""

@@ -9,7 +9,7 @@ from lseg.models.embeddings import no_autocast
 from lseg.models.lseg import Look, LSeg
 from lseg.models.maps import CroppedMaps, DenseMaps, Maps, ResizedMaps
 from lseg.models.pooled import PooledMaps, pooled_logits
-from lseg.models.similarity import PixelLogits, coarse_logits
+from lseg.models.similarity import coarse_logits
 from lseg.models.trunk import pad_to_multiple
 from lseg.text.question import Question, Taught
 
@@ -106,11 +106,11 @@ def question_logits(
         size: Its height and width without padding, those of the logits.
         question: What is asked.
     """
-    logits = PixelLogits(model.compare(look.embeddings, question.vectors), padded, size)
+    logits = model.pixel_logits(look.embeddings, question.vectors, padded, size)
     taught = question.taught
     if taught is None:
         return pooled_logits(logits, question)
     source: Maps = logits.half if question.plain else PooledMaps(logits.half, question.pools)
     scores = ResizedMaps(DenseMaps(taught_scores(look, taught)), source.size)
     half = TaughtMaps(source, scores, taught)
-    return CroppedMaps(ResizedMaps(half, padded), size)
+    return CroppedMaps(ResizedMaps(half, padded, logits.cells), size)

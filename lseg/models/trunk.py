@@ -13,7 +13,7 @@ from lseg.errors import ImageError
 from lseg.models.backbones import Backbone, Level, level_scales, size_multiple
 from lseg.models.fusion import Fusion
 from lseg.models.layout import pointwise
-from lseg.models.reassemble import ReassembleStep
+from lseg.models.reassemble import Reassemble, ReassembleStep
 
 SMALLEST_SIDE = 32
 """Least height and width of a picture that the networks take, in pixels."""
@@ -49,6 +49,19 @@ class Trunk(nn.Module):
     def project(self) -> nn.Conv2d:
         """The 1x1 convolution that ends the decoder; `refine` leaves it out."""
         return self.fusion.last.project
+
+    @property
+    def exact_parts(self) -> set[nn.Module]:
+        """What may not be rounded.
+
+        The last projection belongs to the head; kernels that others are derived from are rounded
+        after that.
+        """
+        kept: set[nn.Module] = {self.project}
+        for step, conv in zip(self.reassemble, self.fusion.level_convs, strict=True):
+            if isinstance(step, Reassemble) and isinstance(step.resample, nn.ConvTranspose2d):
+                kept |= {step.resample, conv}
+        return kept
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (B, 3, H, W) to features (B, F, H/stride, W/stride); the stride is 4.

@@ -1,4 +1,8 @@
-"""The one interpolation of DPT's decoder, of a whole map or of some of its rows."""
+"""Bilinear interpolation, of a whole map or of some of its rows.
+
+DPT's decoder lays the corners of a map on those of the larger one (`align_corners=True`). Features
+of patches are those of cells, whose centres lie inside the picture (`align_corners=False`).
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,19 +12,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear interpolation with `align_corners=True`, as in DPT and LSeg.
+def upsample(maps: Tensor, size: Sequence[int], cells: bool = False) -> Tensor:
+    """Bilinear interpolation with `align_corners=True`, as in DPT and LSeg, or of cells.
 
     Args:
         maps: (B, C, h, w).
         size: Height and width of the result.
+        cells: Whether values are those of cells, and not of corners.
 
     Returns:
         (B, C, *size).
     """
     if not torch.compiler.is_exporting() and tuple(maps.shape[-2:]) == tuple(size):
         return maps  # an exported program must not be tied to sizes that differ
-    return F.interpolate(maps, size=list(size), mode="bilinear", align_corners=True)
+    return F.interpolate(maps, size=list(size), mode="bilinear", align_corners=not cells)
 
 
 def stretch(maps: Tensor, size: Sequence[int]) -> Tensor:
@@ -39,12 +44,14 @@ class Axis(NamedTuple):
     """Where the pixels of an upsampled axis lie among its source pixels.
 
     Attributes:
-        source: (n) the source pixel before each of them; never the last one.
+        source: (n) the source pixel before each of them.
         share: (n) how far each has gone from there to the next source pixel, in [0, 1].
+        after: (n) that next one; the last one follows itself.
     """
 
     source: Tensor
     share: Tensor
+    after: Tensor
 
     def mix(self, maps: Tensor, dim: int) -> Tensor:
         """Interpolates maps (B, C, h, w) along `dim`, 2 or 3, in the memory format they have."""
@@ -55,13 +62,13 @@ class Axis(NamedTuple):
         return self._lerp(maps, dim, share)
 
     def _lerp(self, maps: Tensor, dim: int, share: Tensor) -> Tensor:
-        before, after = (maps.index_select(dim, self.source + step) for step in (0, 1))
+        before, after = (maps.index_select(dim, index) for index in (self.source, self.after))
         return torch.lerp(before, after, share)
 
 
 def double_axis(length: int, like: Tensor) -> Axis:
     """Of `double_size`, for an axis of `length` source pixels; dtype and device as of `like`."""
-    return _axis(length, 2 * length, 0, 2 * length, like)
+    return _axis(length, 2 * length, 0, 2 * length, like, cells=False)
 
 
 class RowSpan(NamedTuple):
@@ -74,6 +81,7 @@ class RowSpan(NamedTuple):
         last: One past the last.
         height: Rows of the whole source.
         size: Height and width of the whole upsampled map.
+        cells: See `upsample`.
     """
 
     start: int
@@ -82,34 +90,47 @@ class RowSpan(NamedTuple):
     last: int
     height: int
     size: tuple[int, int]
+    cells: bool = False
 
     def upsample(self, part: Tensor) -> Tensor:
         """Source rows [first, last), (B, C, last - first, w), to rows [start, stop)."""
         count, (full, width) = self.stop - self.start, self.size
         if count == full or self.height == full:
-            return upsample(part, (count, width))
-        axis = _axis(self.height, full, self.start, self.stop, part)
-        axis = axis._replace(source=axis.source - self.first)
-        return upsample(axis.mix(part, dim=2), (count, width))
+            return upsample(part, (count, width), self.cells)
+        axis = _axis(self.height, full, self.start, self.stop, part, self.cells)
+        axis = axis._replace(source=axis.source - self.first, after=axis.after - self.first)
+        return upsample(axis.mix(part, dim=2), (count, width), self.cells)
 
 
-def row_span(start: int, stop: int, height: int, size: Sequence[int]) -> RowSpan:
+def row_span(
+    start: int, stop: int, height: int, size: Sequence[int], cells: bool = False
+) -> RowSpan:
     """What rows [start, stop) of a map of `size` need of a source that has `height` rows."""
     full, width = size
     first, last = start, stop
     if height != full:
-        first = _source_row(start, height, full)
-        last = _source_row(stop - 1, height, full) + 2
-    return RowSpan(start, stop, first, last, height, (full, width))
+        first = _source_row(start, height, full, cells)
+        last = min(_source_row(stop - 1, height, full, cells) + 2, height)
+    return RowSpan(start, stop, first, last, height, (full, width), cells)
 
 
-def _source_row(row: int, height: int, full: int) -> int:
+def _source_row(row: int, height: int, full: int, cells: bool) -> int:
+    if cells:
+        return max((2 * row + 1) * height - full, 0) // (2 * full)
     return min(row * (height - 1) // max(full - 1, 1), height - 2)
 
 
-def _axis(length: int, full: int, start: int, stop: int, like: Tensor) -> Axis:
-    step = max(full - 1, 1)  # in whole numbers, so that `_source_row` cannot disagree
-    position = torch.arange(start, stop, device=like.device) * (length - 1)
-    index = (position // step).clamp(max=length - 2)
+def _axis(length: int, full: int, start: int, stop: int, like: Tensor, cells: bool) -> Axis:
+    """In whole numbers, so that `_source_row` cannot disagree."""
+    rows = torch.arange(start, stop, device=like.device)
+    if cells:
+        step = 2 * full
+        position = ((2 * rows + 1) * length - full).clamp(min=0)
+        index = position // step
+    else:
+        step = max(full - 1, 1)
+        position = rows * (length - 1)
+        index = (position // step).clamp(max=length - 2)
     exact = torch.promote_types(like.dtype, torch.float32)
-    return Axis(index, ((position - index * step).to(exact) / step).to(like.dtype))
+    share = ((position - index * step).to(exact) / step).to(like.dtype)
+    return Axis(index, share, (index + 1).clamp(max=length - 1))

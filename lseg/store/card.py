@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import lseg
-from lseg.config import LSegConfig, NetworkConfig, SegmentationConfig, TextConfig
+from lseg.config import AlignedConfig, LSegConfig, NetworkConfig, SegmentationConfig, TextConfig
+from lseg.text.location import scheme_of
 
 FIGURES = {"miou": "mIoU, %", "pixel_accuracy": "pixel accuracy, %", "fb_iou": "FB-IoU, %"}
 
@@ -23,6 +24,8 @@ def model_card(
         figures: What a `result.json` holds; its means are shown, whatever they are of.
         licence: The Hub's name of a licence; left out where None.
     """
+    if licence is None and isinstance(config, AlignedConfig):
+        licence = config.licence or None
     task = "image-segmentation" if isinstance(config, LSegConfig | SegmentationConfig) else None
     head = ["---", "library_name: lseg"]
     head += [f"pipeline_tag: {task or 'depth-estimation'}"]
@@ -48,6 +51,11 @@ def model_card(
 
 def _about(config: NetworkConfig) -> str:
     trunk = config.trunk
+    if isinstance(config, AlignedConfig):
+        return (
+            "An image encoder whose patches are compared with the vectors of any labels "
+            f"(timm `{config.encoder.backbone}`, no decoder).\n\n{config.description}"
+        )
     if isinstance(config, LSegConfig):
         text = (
             "Language-driven semantic segmentation (LSeg, Li et al., ICLR 2022): a DPT with a "
@@ -80,6 +88,8 @@ def _preprocessing(config: NetworkConfig) -> str:
 def _text(config: TextConfig) -> str:
     if config.table is not None:
         return f"A table of label vectors, `{config.table}`."
+    if scheme_of(config.model) is not None:
+        return f"In the folder `text`; prompts: {', '.join(config.templates)}."
     weights = f", weights `{config.pretrained}`" if config.pretrained else ""
     return f"open_clip `{config.model}`{weights}; prompts: {', '.join(config.templates)}."
 

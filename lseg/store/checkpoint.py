@@ -1,11 +1,14 @@
 """Whatever a user calls a checkpoint: a folder, a file, a Hub id, or an embedded model."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from lseg.errors import CheckpointError
 from lseg.paths import ASSETS, user_path
+from lseg.store.aligned.layouts import layout_of
+from lseg.store.aligned.text import TEXT_FOLDER
 from lseg.store.folder import ACCEPTED, StoredNetwork, read_folder
 from lseg.store.foreign_kinds import describe_file, describe_folder
 from lseg.store.hub import Repository
@@ -61,6 +64,9 @@ def read_checkpoint(
 
 
 def _of_folder(folder: Path, foreign: ForeignFolders | None) -> StoredNetwork:
+    layout = layout_of(folder)
+    if layout is not None:
+        return layout.read(folder)
     if foreign is not None and foreign.knows(folder):
         return foreign.read(folder)
     described = describe_folder(folder)
@@ -80,14 +86,25 @@ def _of_file(path: Path) -> StoredNetwork:
 
 
 def _of_hub(repository: Repository, foreign: ForeignFolders | None) -> StoredNetwork:
-    """The configuration comes first: a model of another kind is refused before its weights."""
+    """The configuration comes first: a model of another kind is refused before its weights.
+
+    A published encoder does not change: a whole copy that is kept here serves, and nobody is asked.
+    """
     hub_id = repository.hub_id
     local = hub_id.split("/")[-1]
+    kept = repository.kept()
+    layout = None if kept is None else layout_of(kept)
+    if kept is not None and layout is not None:
+        with suppress(CheckpointError):  # it is not whole
+            return layout.read(kept)
     configuration = repository.fetch(["*.json"])
+    layout = layout_of(configuration)
+    if layout is not None:
+        return layout.read(repository.fetch(layout.files))
     if foreign is not None and foreign.knows(configuration):
         return foreign.read(repository.fetch(["*.json", "*.safetensors"]))
     described = describe_folder(configuration, called=local)
     if described is not None:
         fetch = f"hf download {hub_id} --local-dir {local}"
         raise CheckpointError(f"{described} (it is on the Hub: fetch it by `{fetch}`)")
-    return read_folder(repository.fetch(["*.json", "*.safetensors"]))
+    return read_folder(repository.fetch(["*.json", "*.safetensors", f"{TEXT_FOLDER}/*"]))

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lseg.config import LSegConfig, NetworkConfig, TextConfig
+from lseg.config import AlignedConfig, LSegConfig, NetworkConfig, TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import atomic_file, write_json
 from lseg.store.tensors import read_tensors
@@ -115,9 +115,10 @@ def read_text_config(folder: Path) -> TextConfig:
     network = (folder / WEIGHTS_FILE).is_file()
     values = _read_config(folder, WEIGHTS_FILE if network else TEXT_FILE)
     kind = values.pop("architecture", None)
-    if kind == LSegConfig.architecture:
+    known = {config.architecture: config for config in (LSegConfig, AlignedConfig)}
+    if kind in known:
         try:
-            text = LSegConfig.from_dict(values).text
+            text = known[kind].from_dict(values).text
         except (ConfigError, TypeError) as error:
             raise CheckpointError(
                 f"the configuration of {folder} is not usable: {error}"

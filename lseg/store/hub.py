@@ -54,6 +54,17 @@ class Repository:
 
         return _explained(self.hub_id, request)
 
+    def kept(self) -> Path | None:
+        """The folder of the local copy, whichever of its files there are; asks no network."""
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+        try:
+            found = snapshot_download(self.hub_id, revision=self.revision, local_files_only=True)
+        except (LocalEntryNotFoundError, HFValidationError):
+            return None
+        return Path(found)
+
     @cached_property
     def answers(self) -> bool:
         """Whether the Hub answers; see `hub_answers`."""

@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-HUB_SCHEME = "hf://"
-"""Before a Hub id, says that it is one, whatever folders there are."""
+HUB_SCHEMES = ("hf://", "hf-hub:")
+"""Before a Hub id, say that it is one, whatever folders there are; open_clip has the second."""
 
 FILE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".safetensors", ".onnx", ".pt2", ".npz", ".json")
 
@@ -15,8 +15,9 @@ def hub_id(source: str) -> str | None:
 
     It does if it has another form, the suffix of a file, or begins with a folder that is here.
     """
-    if source.startswith(HUB_SCHEME):
-        return source.removeprefix(HUB_SCHEME)
+    for scheme in HUB_SCHEMES:
+        if source.startswith(scheme):
+            return source.removeprefix(scheme)
     parts = source.split("/")
     if len(parts) != 2 or not all(parts) or source.startswith((".", "~")) or "\\" in source:
         return None

@@ -1,6 +1,5 @@
 """The text tower of any open_clip model."""
 
-import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,11 +15,14 @@ from lseg.errors import ConfigError
 from lseg.paths import ASSETS, is_file
 from lseg.text.location import FOLDER
 from lseg.text.pretrained import cached_weights
-from lseg.text.source import Answer
-from lseg.text.tower import build_text_tower, quick_gelu_twin
+from lseg.text.source import FreeText
+from lseg.text.tower import build_text_tower, quick_gelu_twin, text_config
 from lseg.text.waiting import told_if_slow
 
 ReplyT = TypeVar("ReplyT")
+
+IMAGE_SIDE = ("visual.", "logit_")
+"""Before the names of those weights of a CLIP that its text side does not need."""
 
 LOADING = (
     RuntimeError, OSError, ValueError, SafetensorError, UnpicklingError, ImportError, EOFError,
@@ -29,11 +31,8 @@ LOADING = (
 """What open_clip and its libraries raise for files and names that they cannot make sense of."""
 
 
-class OpenClipText:
+class OpenClipText(FreeText):
     """The text tower of any open_clip model, frozen."""
-
-    key: str | None
-    templates = True
 
     def __init__(self, model: str, pretrained: str | None, tower: Path | None = None) -> None:
         """Builds the tower.
@@ -52,12 +51,13 @@ class OpenClipText:
 
         if tower is None and pretrained is not None and _holds_text_alone(pretrained):
             tower = Path(pretrained)
-        if tower is not None:
+        weights = _folder_tower(model) if tower is None else _read_tower(tower)
+        if weights is not None:
             self.tokenizer = _tokenizer(model)
-            weights = _read_tower(tower)
-            _warn_of_activation(model, tower, weights.get("text_projection"))
+            if tower is not None:
+                _warn_of_activation(model, tower, weights.get("text_projection"))
             self.net = build_text_tower(model, weights).eval().requires_grad_(False)
-            self.key = f"{model} {_stamp(model, str(tower))}"
+            self.key = f"{model} {_stamp(model, None if tower is None else str(tower))}"
             return
         if model == "tiny":
             model = f"{FOLDER}{ASSETS / 'tiny_clip'}"
@@ -80,23 +80,6 @@ class OpenClipText:
         net.visual = torch.nn.Identity()  # the image tower is not needed
         self.net = net.eval().requires_grad_(False)
         self.key = f"{model} {pretrained} {_stamp(model, pretrained)}"
-
-    def knows(self, name: str) -> bool:
-        """Any name is known; see `TextSource`."""
-        return bool(name)
-
-    def answer(self, name: str) -> Answer:
-        """The name itself; see `TextSource`."""
-        return Answer(name)
-
-    def fingerprint(self) -> str:
-        """A hash of the weights, the same whichever file they are from."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name, value in sorted(self.net.state_dict().items()):
-            if not name.startswith("logit"):  # of CLIP's own training; a tower alone has none
-                digest.update(name.encode())
-                digest.update(value.float().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
 
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
@@ -124,6 +107,21 @@ def _read_tower(path: Path) -> dict[str, Tensor]:
         raise ConfigError(
             f"{path}, the weights of the text encoder, cannot be read: {error}. Is it whole?"
         ) from error
+
+
+def _folder_tower(model: str) -> dict[str, Tensor] | None:
+    """The text side's weights in a folder of open_clip's; None where that cannot be had so."""
+    if not model.startswith(FOLDER):
+        return None
+    file = Path(model.removeprefix(FOLDER)) / "open_clip_model.safetensors"
+    if not is_file(file) or "hf_model_name" in text_config(model):
+        return None
+    try:
+        with safe_open(file, "pt") as stored:
+            names = [name for name in stored.keys() if not name.startswith(IMAGE_SIDE)]  # noqa: SIM118
+            return {name: stored.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}. Is it whole?") from error
 
 
 def _tokenizer(model: str) -> Any:

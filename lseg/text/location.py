@@ -10,6 +10,16 @@ from lseg.paths import data_root, exists, expanded, is_file, resolve_data_path
 FOLDER = "local-dir:"
 """Before a folder in the place of a model's name, as open_clip has it."""
 
+TRANSFORMERS = "hf:"
+"""Before the name of a model of the transformers library: a folder, or a Hub id."""
+
+SCHEMES = (FOLDER, TRANSFORMERS)
+
+
+def scheme_of(model: str) -> str | None:
+    """Which of the two a model's name begins with."""
+    return next((scheme for scheme in SCHEMES if model.startswith(scheme)), None)
+
 
 def located(config: TextConfig, *beside: Path | None) -> TextConfig:
     """The configuration with its paths as this process can open them.
@@ -21,8 +31,10 @@ def located(config: TextConfig, *beside: Path | None) -> TextConfig:
     table, model, pretrained = config.table, config.model, config.pretrained
     if table is not None:
         table = str(resolve_data_path(table, *beside))
-    if model.startswith(FOLDER):
-        model = FOLDER + str(resolve_data_path(model.removeprefix(FOLDER), *beside))
+    scheme = scheme_of(model)
+    if scheme is not None:
+        folder = resolve_data_path(model.removeprefix(scheme), *beside)
+        model = scheme + str(folder) if scheme == FOLDER or exists(folder) else model
     if pretrained is not None:  # a tag of open_clip, or a file
         weights = resolve_data_path(pretrained, *beside)
         pretrained = str(weights) if is_file(weights) else pretrained
@@ -56,8 +68,9 @@ def relative(
     table, model, pretrained = config.table, config.model, config.pretrained
     if table is not None and here.table is not None:
         table = told(table, here.table)
-    if model.startswith(FOLDER):
-        model = FOLDER + told(model.removeprefix(FOLDER), here.model.removeprefix(FOLDER))
+    scheme = scheme_of(model)
+    if scheme is not None:
+        model = scheme + told(model.removeprefix(scheme), here.model.removeprefix(scheme))
     if pretrained is not None and here.pretrained is not None and is_file(here.pretrained):
         pretrained = told(pretrained, here.pretrained)
     return dataclasses.replace(config, table=table, model=model, pretrained=pretrained)

@@ -1,7 +1,8 @@
 """What turns prompts into vectors: a text encoder, or a table."""
 
+import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,31 @@ class Answer(NamedTuple):
 
     prompt: str
     note: str | None = None
+
+
+class FreeText:
+    """Base of text encoders: any name is known, and stands for itself."""
+
+    key: str | None
+    templates = True
+    net: Any
+
+    def knows(self, name: str) -> bool:
+        """Any name is known; see `TextSource`."""
+        return bool(name)
+
+    def answer(self, name: str) -> Answer:
+        """The name itself; see `TextSource`."""
+        return Answer(name)
+
+    def fingerprint(self) -> str:
+        """A hash of the weights, the same whichever file they are from."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, value in sorted(self.net.state_dict().items()):
+            if not name.startswith("logit"):  # of CLIP's own training; a tower alone has none
+                digest.update(name.encode())
+                digest.update(value.float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 class TextSource(Protocol):

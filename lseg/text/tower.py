@@ -36,10 +36,7 @@ def empty_text_tower(model: str) -> Any:
     """
     import open_clip
 
-    config = open_clip.get_model_config(model)
-    if config is None:
-        raise ConfigError(f"open_clip has no model {model!r}: open_clip.list_models() has them all")
-    text = config["text_cfg"]
+    text, config = text_config(model), open_clip.get_model_config(model)
     if "hf_model_name" in text:
         raise ConfigError(f"the text encoder of {model} is one of transformers, not of open_clip")
     kind = open_clip.model.CustomTextCLIP if has_custom_text(model) else open_clip.model.CLIP
@@ -48,6 +45,24 @@ def empty_text_tower(model: str) -> Any:
     net.visual = torch.nn.Identity()
     net.logit_scale = None  # of CLIP's own training
     return net
+
+
+def text_config(model: str) -> dict[str, Any]:
+    """The text side's part of an open_clip model's configuration.
+
+    Raises:
+        ConfigError: If there is no such model, or its configuration cannot be read.
+    """
+    import open_clip
+
+    try:
+        config = open_clip.get_model_config(model)
+        found = None if config is None else config["text_cfg"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigError(f"the configuration of {model} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"open_clip has no model {model!r}: open_clip.list_models() has them all")
+    return found
 
 
 def has_custom_text(model: str) -> bool:

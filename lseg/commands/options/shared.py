@@ -16,6 +16,7 @@ BENCHMARKS: tuple[Benchmark, ...] = get_args(Benchmark)
 
 Synonyms = Literal["mean", "max"]
 Precision = Literal["auto", "fp32", "tf32", "bf16", "int8"]
+Attention = Literal["value", "neighbour", "full"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +67,13 @@ class CheckpointOptions(Options):
     Attributes:
         checkpoint: Model folder, Hub id, .ckpt of a training, or an embedded model: 'photo', for
             photographs, or 'tiny', for coloured shapes.
+        attention: What patches of an encoder without a decoder take from others in its last block:
+            nothing (value), from near and alike ones (neighbour), or as it was trained (full).
+            value if not given.
     """
 
     checkpoint: Annotated[str, Spelling("MODEL")] = "photo"
+    attention: Attention | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
