@@ -42,7 +42,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = path.with_name(f".{stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
     try:
         yield partial
-        partial.chmod(0o666 & ~_umask())  # some writers leave files that only their owner can read
+        partial.chmod(0o666 & ~_UMASK)  # some writers leave files that only their owner can read
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         reason = why_unwritten(error)
@@ -136,6 +136,9 @@ def _umask() -> int:
     umask = os.umask(0)
     os.umask(umask)
     return umask
+
+
+_UMASK = _umask()  # at import: in a thread it would be another's for a moment
 
 
 def write_json(path: str | os.PathLike[str], values: Any) -> None:

@@ -77,6 +77,7 @@ class Examples:
     def __init__(self, examples: Iterable[Example] = (), limit: int = LIMIT) -> None:
         self.limit = limit
         self.changes = 0
+        self._each = CELLS  # vectors of a kind that are kept of an example
         self._held: dict[tuple[str, str], Example] = {}
         for example in examples:
             self.add(example)
@@ -107,16 +108,18 @@ class Examples:
         Raises:
             LabelError: If there is no room for it, however few vectors are kept of each.
         """
-        places = self._held.keys() | {(example.label, example.key)}
-        each = min(CELLS, self.limit // (2 * len(places)))
+        place = example.label, example.key
+        count = len(self._held) + (place not in self._held)
+        each = min(self._each, self.limit // (2 * count))
         if each == 0:
             raise LabelError(
                 f"a memory holds {self.limit // 2} examples at most: remove some, or keep them "
                 "in several memories"
             )
         self.changes += 1
-        self._held[example.label, example.key] = example
-        if each < CELLS:
+        self._held[place] = example.thinned(each)
+        if each < self._each:
+            self._each = each
             self._held = {place: held.thinned(each) for place, held in self._held.items()}
 
     def remove(self, label: str) -> int:
@@ -134,4 +137,5 @@ class Examples:
         self.changes += 1
         for place in places:
             del self._held[place]
+        self._each = min(CELLS, self.limit // (2 * max(1, len(self._held))))
         return len(places)

@@ -109,7 +109,13 @@ def read_examples(path: Path) -> tuple[Examples, Owner]:
         )
         examples = Examples(
             (
-                Example(row["label"], row["source"], row["key"], row["area"], own, far, row["sure"])
+                Example(
+                    *map(_text, (row["label"], row["source"], row["key"])),
+                    float(row["area"]),
+                    own,
+                    far,
+                    bool(row["sure"]),
+                )
                 for row, own, far in zip(told["examples"], shown, rest, strict=True)
             ),
             told["limit"],
@@ -121,6 +127,12 @@ def read_examples(path: Path) -> tuple[Examples, Owner]:
             f"{path} is no memory of examples ({error}): give a file of `lseg memory build`"
         ) from error
     return examples, owner
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def _joined(parts: Sequence[Tensor], width: int) -> Tensor:
