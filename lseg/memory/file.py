@@ -110,7 +110,9 @@ def read_examples(path: Path) -> tuple[Examples, Owner]:
         examples = Examples(
             (
                 Example(
-                    *map(_text, (row["label"], row["source"], row["key"])),
+                    _text(row["label"]),
+                    _text(row["source"]),
+                    _text(row["key"]),
                     float(row["area"]),
                     own,
                     far,
