@@ -107,7 +107,7 @@ def make_image_encoder(folder):
         (break_weights, "cannot load the text encoder"),
         (take_tokenizer, "no tokenizer"),
         (make_pickle, "model.safetensors"),
-        (make_image_encoder, "no vectors for texts"),
+        (make_image_encoder, "has no text encoder"),
     ],
 )
 def test_what_is_no_text_encoder_is_told_in_one_line(change, part, tmp_path):
