@@ -27,10 +27,13 @@ class TrunkConfig:
     """The DPT trunk: backbone, reassemble and fusion (Ranftl et al., ICCV 2021).
 
     Attributes:
-        backbone: timm model name: a ViT, a ResNet/ViT hybrid, or any network with `features_only`.
-        backbone_options: Further arguments of `timm.create_model` (`depth`, `pad_type`, ...).
+        backbone: timm model name: a ViT, a ResNet/ViT hybrid, or any network with `features_only`;
+            or `hf:NAME`, an image encoder of the transformers library (a folder, or a Hub id).
+        backbone_options: Further arguments of `timm.create_model` (`depth`, `pad_type`, ...); of
+            `hf:NAME` values of its configuration, all of which stand here once a network is built.
         levels: Where the four feature maps are taken, finest first: block indices of a ViT,
-            `out_indices` of a convolutional net; for a hybrid, two stem stages, then two blocks.
+            `out_indices` of a convolutional net; for a hybrid, two stem stages, then two blocks;
+            of `hf:NAME` indices of blocks or stages from 0.
         level_widths: Channels of each reassembled ViT level (convolutional levels keep their own).
         readout: What happens to the class token: dropped, added, or concatenated and projected.
         features: Channels of the fusion blocks.
@@ -66,8 +69,10 @@ class TextConfig:
     """Where label vectors come from.
 
     Attributes:
-        model: open_clip model name, `local-dir:FOLDER`, or `tiny` (the embedded CLIP).
-        pretrained: open_clip tag or the path of a weight file; None where `model` implies it.
+        model: open_clip model name, `local-dir:FOLDER`, `hf:NAME` (a model of the transformers
+            library: a folder, or a Hub id), or `tiny` (the embedded CLIP).
+        pretrained: open_clip tag or the path of a weight file; None, or left aside, where `model`
+            implies it.
         table: A label-embedding table (`.safetensors`) that stands in for the encoder. Relative
             paths are looked up beside the file that holds them (a model folder's configuration),
             under the environment variable LSEG_DATA, then here.

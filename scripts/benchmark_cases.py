@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from benchmark_frozen import frozen_case
 from benchmark_networks import (
     Contender,
     Settings,
@@ -178,6 +179,7 @@ CASES: dict[str, Callable[[Settings], list[Contender]]] = {
     "labels": labels_case,
     "relabel": relabel_case,
     "train": train_case,
+    "frozen": frozen_case,
     "throughput": throughput_case,
     "embed": embed_case,
     "sizes": sizes_case,

@@ -16,9 +16,11 @@ from lseg.errors import CheckpointError, LSegError
 from lseg.models.backbones import Backbone
 from lseg.models.build import build_backbone
 from lseg.models.timm_names import create_timm_model, timm_name
-from lseg.paths import resolve_data_path
+from lseg.models.transformers_backbone import TransformersBackbone
+from lseg.paths import is_file, resolve_data_path
 from lseg.store.hub import hub_error_reason
-from lseg.store.tensors import with_counters
+from lseg.store.tensors import read_tensors, with_counters
+from lseg.store.transformers_folder import read_transformers_weights, transformers_name
 from lseg.text.waiting import told_if_slow
 
 
@@ -30,21 +32,43 @@ def pretrained_backbone(config: TrunkConfig, source: str) -> Backbone:
     grid, and leave out the counters of batch norm, as old versions of PyTorch did.
 
     Args:
-        config: Which backbone.
+        config: Which backbone; of `with_architecture`.
         source: `timm` (downloads timm's own weights), or a file with a state dict in timm's layout,
             or in one that timm itself knows how to read; relative paths are looked up under
-            LSEG_DATA first.
+            LSEG_DATA first. Of a backbone `hf:NAME`: `hf` (the weights of NAME), or a folder or Hub
+            id of that library, or a `.safetensors` file.
 
     Raises:
         CheckpointError: If the file is missing, or does not fit, naming the first wrong key; or if
-            timm has no weights or cannot get them.
+            timm or the Hub has no weights or cannot be asked for them.
     """
+    name = transformers_name(config.backbone)
+    if name is not None:
+        return TransformersBackbone(config, _of_transformers(name, source))
+    if source == "hf":
+        raise CheckpointError(
+            f"backbone_weights hf are for a backbone hf:NAME, and {config.backbone} is timm's: "
+            "give timm, or a file in timm's layout"
+        )
     if source == "timm":
         return _of_timm(config)
     path = resolve_data_path(source)
     weights = _fitting(config, _read(path), path)
     return build_backbone(
         config, pretrained=True, num_classes=0, pretrained_cfg_overlay={"state_dict": weights}
+    )
+
+
+def _of_transformers(name: str, source: str) -> dict[str, Tensor]:
+    if source == "timm":
+        raise CheckpointError(
+            f"timm has no weights of a backbone hf:{name}: give hf for its own as backbone_weights"
+        )
+    path = resolve_data_path(source)
+    return (
+        read_tensors(path)
+        if is_file(path)
+        else (read_transformers_weights(name if source == "hf" else source))
     )
 
 

@@ -149,14 +149,14 @@ def export(model: Network, path: str | os.PathLike[str]) -> float:
         The largest difference to the network's answers; see `largest_difference`.
 
     Raises:
-        LSegError: If the name is of no known format, packages are missing, or the program's answers
-            differ from the network's by more than 1e-4.
+        LSegError: If the name is of no known format, packages are missing, the image encoder cannot
+            be exported, or the program's answers differ from the network's by more than 1e-4.
     """
     path = Path(path)
     kind = format_of(path)
     model.eval()
     with atomic_file(path) as partial:
-        kind.write(model, partial, describe_program(model))
+        _write(kind, model, partial)
         worst = largest_difference(model, kind.load(partial))
         if not worst <= TOLERANCE:
             raise LSegError(
@@ -164,6 +164,19 @@ def export(model: Network, path: str | os.PathLike[str]) -> float:
                 f"{TOLERANCE:.0e}: {path} is not written"
             )
     return worst
+
+
+def _write(kind: ProgramFormat, model: Network, path: Path) -> None:
+    try:
+        kind.write(model, path, describe_program(model))
+    except (LSegError, OSError):
+        raise
+    except Exception as error:  # of any class, by the code of the many image encoders
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LSegError(
+            f"a network on {model.config.trunk.backbone} cannot be exported for pictures of any "
+            f"size: {reason}"
+        ) from error
 
 
 @torch.inference_mode()

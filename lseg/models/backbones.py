@@ -1,8 +1,9 @@
-"""Image encoders of timm as four-level feature extractors.
+"""Image encoders as four-level feature extractors, and those of timm that DPT and LSeg use.
 
 A backbone publishes facts about its levels (`LevelInfo`) and the decoder is sized from them;
 nothing downstream compares model names. Feature maps come from timm's own interfaces: block outputs
-for transformers (`forward_intermediates`), `features_only` for convolutional nets.
+for transformers (`forward_intermediates`), `features_only` for pyramids.
+Other kinds: `lseg.models.rotary`, `lseg.models.beit`, `lseg.models.transformers_backbone`.
 """
 
 import math
@@ -81,7 +82,7 @@ class ViTBackbone(Backbone):
             positions: See `TrunkConfig`.
         """
         super().__init__()
-        _check_blocks(vit, blocks)
+        check_blocks(vit.blocks, blocks)
         vit.prune_intermediate_layers(list(blocks), prune_norm=not level_norm, prune_head=True)
         vit.patch_embed.strict_img_size = False  # positions are resampled below for any grid
         self.vit = vit
@@ -109,7 +110,7 @@ class HybridBackbone(Backbone):
         """`vit` has a `HybridEmbed`; `levels` are two stage indices, then two block indices."""
         super().__init__()
         stages, blocks = levels[:2], levels[2:]
-        _check_blocks(vit, blocks)
+        check_blocks(vit.blocks, blocks)
         embed = vit.patch_embed
         self.stem = embed.backbone
         use_original_standardization(self.stem)
@@ -153,23 +154,22 @@ class HybridBackbone(Backbone):
         return [Level(skip, None) for skip in skips] + tokens
 
 
-class ConvBackbone(Backbone):
-    """Any timm network that was created with `features_only=True`."""
+class PyramidBackbone(Backbone):
+    """Any timm network that was created with `features_only=True`: convolutional, Swin and more."""
 
     def __init__(self, net: Any, name: str) -> None:
         """`net.feature_info` gives the widths and strides of its outputs; `name` is for errors.
 
         Raises:
-            ConfigError: If the outputs are not four channels-first maps, each of half the size.
+            ConfigError: If the outputs are not four maps, each of half the size.
         """
         super().__init__()
         self.net = net
         use_fixed_padding(net)
         widths, strides = net.feature_info.channels(), net.feature_info.reduction()
-        layout = getattr(net, "output_fmt", Format.NCHW)
-        halving = all(2 * fine == coarse for fine, coarse in pairwise(strides))
-        if len(strides) != 4 or not halving or layout != Format.NCHW:
-            raise unsupported_backbone(name, f"gives {layout.value} maps at strides {strides}")
+        if len(strides) != 4 or not halving(strides):
+            raise unsupported_backbone(name, f"gives maps at strides {strides}")
+        self.channels_last = getattr(net, "output_fmt", Format.NCHW) == Format.NHWC
         self.levels = tuple(
             LevelInfo(width, stride, tokens=False)
             for width, stride in zip(widths, strides, strict=True)
@@ -177,7 +177,10 @@ class ConvBackbone(Backbone):
 
     def forward(self, pixels: Tensor) -> list[Level]:
         """See `Backbone`."""
-        return [Level(features, None) for features in self.net(pixels)]
+        maps = self.net(pixels)
+        if self.channels_last:
+            maps = [features.permute(0, 3, 1, 2) for features in maps]
+        return [Level(features, None) for features in maps]
 
 
 def transformer_levels(
@@ -199,16 +202,27 @@ def transformer_levels(
     outputs = torch.func.functional_call(
         _Intermediates(vit), table, (pixels, list(blocks), level_norm)
     )
+    prefixed = vit.num_prefix_tokens > 0
+    return token_levels(outputs, grid, prefixed, has_readout=vit.cls_token is not None)
+
+
+def token_levels(
+    outputs: Sequence[Any], grid: tuple[int, int], prefixed: bool, has_readout: bool
+) -> list[Level]:
+    """What timm's transformers give for some blocks, as levels.
+
+    Args:
+        outputs: Tokens (B, hw, D) of each block; pairs of these and prefix tokens (B, P, D) where
+            `prefixed`.
+        grid: Rows h and columns w of tokens.
+        prefixed: Whether there are class or register tokens.
+        has_readout: Whether the first of them is a class token; a register is never the readout.
+    """
+    pairs: Sequence[Any] = outputs if prefixed else [(tokens, None) for tokens in outputs]
     # Tokens as a map in channels-last memory, which the decoder's convolutions like, cost no copy.
-    if vit.num_prefix_tokens == 0:
-        return [Level(tokens.unflatten(1, grid).permute(0, 3, 1, 2), None) for tokens in outputs]
-    token = 0 if vit.cls_token is not None else None  # registers are never the readout
     return [
-        Level(
-            tokens.unflatten(1, grid).permute(0, 3, 1, 2),
-            None if token is None else prefix_tokens[:, token],
-        )
-        for tokens, prefix_tokens in outputs
+        Level(tokens.unflatten(1, grid).permute(0, 3, 1, 2), prefix[:, 0] if has_readout else None)
+        for tokens, prefix in pairs
     ]
 
 
@@ -279,12 +293,27 @@ class _Intermediates(nn.Module):
         )
 
 
-def _check_blocks(vit: VisionTransformer, blocks: Sequence[int]) -> None:
-    if not _rising(blocks, len(vit.blocks)):
+def check_blocks(row: nn.Module, blocks: Sequence[int]) -> None:
+    """Checks the indices of blocks.
+
+    Args:
+        row: All blocks of a transformer.
+        blocks: Indices from 0, which must rise.
+
+    Raises:
+        ConfigError: If they do not, or there are no such blocks.
+    """
+    count = len(row)  # type: ignore[arg-type]
+    if not _rising(blocks, count):
         raise ConfigError(
-            f"levels {tuple(blocks)} do not fit a transformer of {len(vit.blocks)} blocks: "
-            f"give rising indices from 0 to {len(vit.blocks) - 1}"
+            f"levels {tuple(blocks)} do not fit a transformer of {count} blocks: "
+            f"give rising indices from 0 to {count - 1}"
         )
+
+
+def halving(strides: Sequence[int]) -> bool:
+    """Whether each map is half as large as the one before."""
+    return all(2 * fine == coarse for fine, coarse in pairwise(strides))
 
 
 def _rising(indices: Sequence[int], end: int) -> bool:

@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from timm.models.beit import Beit
+from timm.models.eva import Eva
+from timm.models.swin_transformer import SwinTransformer
+from timm.models.swin_transformer_v2 import SwinTransformerV2
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
@@ -12,41 +16,58 @@ from lseg.config import Block, LSegConfig, TrunkConfig
 from lseg.errors import ConfigError
 from lseg.models.backbones import (
     Backbone,
-    ConvBackbone,
     HybridBackbone,
+    PyramidBackbone,
     ViTBackbone,
     level_scales,
 )
+from lseg.models.beit import BeitBackbone
 from lseg.models.fusion import Fusion
 from lseg.models.reassemble import READOUTS, Reassemble, ReassembleStep, TakeMap
 from lseg.models.regularization import ACTIVATIONS, SpatialBlock
+from lseg.models.rotary import EvaBackbone
 from lseg.models.timm_names import create_timm_model, timm_name
+from lseg.models.transformers_backbone import TransformersBackbone
 from lseg.models.trunk import Trunk
+from lseg.store.transformers_folder import transformers_name
+
+WINDOWED = (SwinTransformer, SwinTransformerV2)
 
 
 def build_backbone(config: TrunkConfig, **timm_options: Any) -> Backbone:
     """The image encoder named by `config.backbone`.
 
     Args:
-        config: Backbone name, options and levels.
+        config: Backbone name, options and levels; of `with_architecture`.
         timm_options: Further arguments of `timm.create_model`, such as `pretrained`.
 
     Raises:
-        ConfigError: If timm has no such model, or not with these options and levels.
+        ConfigError: If timm or transformers has no such model, or not with these options and
+            levels.
     """
-    name, options = timm_name(config.backbone), {**config.backbone_options, **timm_options}
     if len(config.levels) != 4:
         raise ConfigError(f"levels are {config.levels}: a DPT takes four")
-    with torch.device("meta"):  # costs nothing, and tells transformer from convolutional net
-        probe = create_timm_model(name, config.backbone_options)
-    if not isinstance(probe, VisionTransformer):
+    if transformers_name(config.backbone) is not None:
         _refuse_token_options(config)
+        return TransformersBackbone(config)
+    name, options = timm_name(config.backbone), {**config.backbone_options, **timm_options}
+    with torch.device("meta"):  # costs nothing, and tells what kind of network it is
+        probe = create_timm_model(name, config.backbone_options)
+    if not isinstance(probe, VisionTransformer) or is_hybrid(probe):
+        _refuse_token_options(config)
+    if isinstance(probe, Eva):
+        vit = create_timm_model(name, {**options, "dynamic_img_size": True})
+        return EvaBackbone(vit, config.levels)
+    if isinstance(probe, Beit):
+        return BeitBackbone(create_timm_model(name, options), config.levels)
+    if not isinstance(probe, VisionTransformer):
+        if isinstance(probe, WINDOWED):
+            options = {**options, "strict_img_size": False}  # masks of windows for any size
         net = create_timm_model(name, options, features_only=True, out_indices=config.levels)
-        return ConvBackbone(net, name)
+        return PyramidBackbone(net, name)
     # Positions are resampled by us; timm must not do it a second time.
     vit = create_timm_model(name, {**options, "dynamic_img_size": False})
     if is_hybrid(vit):
-        _refuse_token_options(config)
         return HybridBackbone(vit, config.levels)
     return ViTBackbone(vit, config.levels, config.level_norm, config.positions)
 

@@ -1,5 +1,6 @@
 """What all networks here have in common: a configuration, preprocessing, loading and saving."""
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Mapping
@@ -12,13 +13,20 @@ from torch import Tensor, nn
 from lseg.config import NetworkConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import read_json
+from lseg.models.transformers_config import with_architecture
 from lseg.models.trunk import Trunk
 from lseg.paths import user_path
 from lseg.store.card import model_card
 from lseg.store.checkpoint import read_checkpoint
 from lseg.store.folder import StoredNetwork, write_folder
 from lseg.store.hub import upload
-from lseg.store.tensors import as_float32, load_weights, read_tensors, ready_to_store
+from lseg.store.tensors import (
+    as_float32,
+    load_weights,
+    read_tensors,
+    ready_to_store,
+    unstored_buffers,
+)
 
 
 class Network(nn.Module):
@@ -30,7 +38,8 @@ class Network(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.config = config
+        trunk = with_architecture(config.trunk)
+        self.config = config if trunk is config.trunk else dataclasses.replace(config, trunk=trunk)
 
     def normalize(self, images: Tensor) -> Tensor:
         """RGB images (B, 3, H, W), uint8 in [0, 255], to the network's normalised input."""
@@ -85,8 +94,11 @@ class Network(nn.Module):
                 f"{cls.__name__} one of {own!r}: lseg.load_model loads any kind"
             )
         try:
+            config = cls.config_type.from_dict(checkpoint.config)
             with torch.device("meta"):
-                model = cls(cls.config_type.from_dict(checkpoint.config))
+                model = cls(config)
+            if any(buffer.is_meta for buffer in unstored_buffers(model)):
+                model = cls(config)  # these are computed when it is built, and are in no file
         except (ConfigError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
                 f"the configuration of {source} cannot be built: {error}"

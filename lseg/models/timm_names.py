@@ -11,12 +11,12 @@ from torch import nn
 from lseg.errors import ConfigError
 
 SUPPORTED = (
-    "a backbone is a VisionTransformer of timm (vit_*, deit_*, DINOv2, CLIP, SigLIP), a hybrid "
-    "with a ResNet stem (vit_base_r50_s16_384), or a convolutional net with four NCHW maps, each "
-    "half the one before (resnet*, convnext*, efficientnet*, mobilenet*, regnet*)"
+    "a backbone is a VisionTransformer of timm (vit_*, deit_*, DINOv2, CLIP, SigLIP), an Eva "
+    "(EVA-02, DINOv3, PE), a BEiT, a hybrid with a ResNet stem (vit_base_r50_s16_384), or a net "
+    "with four maps, each half the one before (resnet*, convnext*, swin*, efficientnet*, regnet*)"
 )
 SCHEMES = ("hf-hub:", "hf_hub:")
-TRANSFORMERS = ("vision_transformer", "vision_transformer_hybrid", "deit")
+TRANSFORMERS = ("vision_transformer", "vision_transformer_hybrid", "deit", "eva", "beit")
 """timm's modules whose models are, mostly, transformers that can be a backbone."""
 
 

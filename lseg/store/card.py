@@ -1,11 +1,12 @@
 """The model card that goes to the Hub with a model."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lseg
 from lseg.config import AlignedConfig, LSegConfig, NetworkConfig, SegmentationConfig, TextConfig
-from lseg.text.location import scheme_of
+from lseg.text.location import TRANSFORMERS, scheme_of
 
 FIGURES = {"miou": "mIoU, %", "pixel_accuracy": "pixel accuracy, %", "fb_iou": "FB-IoU, %"}
 
@@ -88,6 +89,9 @@ def _preprocessing(config: NetworkConfig) -> str:
 def _text(config: TextConfig) -> str:
     if config.table is not None:
         return f"A table of label vectors, `{config.table}`."
+    name = config.model.removeprefix(TRANSFORMERS)
+    if name != config.model and Path(name).name != "text":
+        return f"transformers `{name}`; prompts: {', '.join(config.templates)}."
     if scheme_of(config.model) is not None:
         return f"In the folder `text`; prompts: {', '.join(config.templates)}."
     weights = f", weights `{config.pretrained}`" if config.pretrained else ""

@@ -10,6 +10,7 @@ import torch
 from lseg.config import LSegConfig
 from lseg.errors import CheckpointError
 from lseg.files import atomic_file, save_torch
+from lseg.store.adaptors import SCALE_KEY, merge_adaptors
 from lseg.store.folder import ACCEPTED, StoredNetwork
 
 NETWORK_PREFIX = "net."
@@ -32,6 +33,8 @@ def read_lightning(path: Path) -> StoredNetwork:
         name.removeprefix(NETWORK_PREFIX): tensor
         for name, tensor in checkpoint["state_dict"].items()
     }
+    if SCALE_KEY in checkpoint:
+        weights = merge_adaptors(weights, checkpoint[SCALE_KEY])
     return StoredNetwork(
         str(path), LSegConfig.architecture, checkpoint[CONFIG_KEY], weights, folder=path.parent
     )

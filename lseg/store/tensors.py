@@ -67,6 +67,12 @@ def load_weights(
     model.load_state_dict(weights, assign=assign)
 
 
+def unstored_buffers(model: nn.Module) -> list[Tensor]:
+    """Buffers that are in no state dict, such as frequencies of rotary positions."""
+    stored = model.state_dict()
+    return [buffer for name, buffer in model.named_buffers() if name not in stored]
+
+
 def with_counters(
     weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:

@@ -18,10 +18,10 @@ from lseg.errors import LabelError, LSegWarning
 from lseg.text.cache import TextCache
 from lseg.text.clip import OpenClipText
 from lseg.text.distinct import refuse_equal
-from lseg.text.location import TRANSFORMERS, located
+from lseg.text.location import located
+from lseg.text.opening import open_encoder
 from lseg.text.source import Answer, TextSource
 from lseg.text.table import LabelTable
-from lseg.text.transformers import TransformersText
 from lseg.text.words import TableWords
 
 __all__ = ["LabelEncoder", "LabelTable", "OpenClipText", "TextSource"]
@@ -58,10 +58,8 @@ class LabelEncoder:
             config = located(self.config, self.folder)
             if config.table is not None:
                 self._source = TableWords(Path(config.table))
-            elif config.model.startswith(TRANSFORMERS):
-                self._source = TransformersText(config.model)
             else:
-                self._source = OpenClipText(config.model, config.pretrained, self.tower)
+                self._source = open_encoder(config, self.tower)
         return self._source
 
     def encode(

@@ -9,8 +9,8 @@ from torch import Tensor
 from lseg.config import TextConfig
 from lseg.errors import ConfigError, LabelError, shown
 from lseg.paths import is_file
-from lseg.text.clip import OpenClipText
-from lseg.text.location import FOLDER, located
+from lseg.text.location import FOLDER, TRANSFORMERS, located
+from lseg.text.opening import open_encoder
 from lseg.text.origin import Origin
 from lseg.text.table import LabelTable
 
@@ -32,7 +32,7 @@ class Made(NamedTuple):
 
 
 def encode_words(words: Sequence[str], config: TextConfig) -> Made:
-    """Vectors of words by a text encoder of open_clip.
+    """Vectors of words by a text encoder of open_clip or transformers.
 
     Args:
         words: Different from each other.
@@ -42,7 +42,7 @@ def encode_words(words: Sequence[str], config: TextConfig) -> Made:
         ConfigError: If the encoder cannot be had.
     """
     here = located(config)
-    encoder = OpenClipText(here.model, here.pretrained)
+    encoder = open_encoder(here)
     weights = config.pretrained
     if here.pretrained is not None and is_file(here.pretrained):
         weights = Path(here.pretrained).name  # a table may go to other machines
@@ -57,7 +57,7 @@ def default_weights(model: str) -> str | None:
     Raises:
         ConfigError: If there are several others.
     """
-    if model == "tiny" or model.startswith((FOLDER, "hf-hub:")):
+    if model == "tiny" or model.startswith((FOLDER, TRANSFORMERS, "hf-hub:")):
         return None
     import open_clip
 

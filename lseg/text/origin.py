@@ -15,15 +15,17 @@ from torch.nn import functional as F
 from lseg.config import TextConfig
 from lseg.errors import ConfigError
 from lseg.paths import exists, is_file
-from lseg.text.clip import OpenClipText
-from lseg.text.location import FOLDER, located
+from lseg.text.location import FOLDER, TRANSFORMERS, located
+from lseg.text.opening import open_encoder
 from lseg.text.pretrained import (
     cached_weights,
     hub_in_reach,
     some_clip_is_cached,
     why_out_of_reach,
 )
+from lseg.text.source import TextEncoder
 from lseg.text.table import LabelTable
+from lseg.text.transformers import is_kept
 
 AGREE = 0.999
 """Cosine from which an encoder's vectors are those of a table: half precision costs less than a
@@ -95,7 +97,7 @@ class Origin:
         return [template.replace("{}", name) for template in self.templates]
 
     def encode(
-        self, encoder: OpenClipText, names: Sequence[str], device: torch.device | str = "cpu"
+        self, encoder: TextEncoder, names: Sequence[str], device: torch.device | str = "cpu"
     ) -> Tensor:
         """Names to unit vectors (N, C): normalised means over the templates."""
         prompts = [prompt for name in names for prompt in self.prompts(name)]
@@ -103,7 +105,7 @@ class Origin:
         return F.normalize(vectors.unflatten(0, (len(names), -1)).mean(1), dim=-1)
 
 
-def encoder_of(table: LabelTable) -> OpenClipText:
+def encoder_of(table: LabelTable) -> TextEncoder:
     """The text encoder that made a table, if it can be had: it is kept here, or the Hub answers.
 
     Raises:
@@ -113,12 +115,12 @@ def encoder_of(table: LabelTable) -> OpenClipText:
     origin = Origin.of(table)
     config = located(TextConfig(origin.model, origin.pretrained), table.path.parent)
     _refuse_absent(config)
-    encoder = OpenClipText(config.model, config.pretrained)
+    encoder = open_encoder(config)
     refuse_other_vectors(table, origin, encoder)
     return encoder
 
 
-def refuse_other_vectors(table: LabelTable, origin: Origin, encoder: OpenClipText) -> None:
+def refuse_other_vectors(table: LabelTable, origin: Origin, encoder: TextEncoder) -> None:
     """Checks that an encoder, with the table's templates, gives the vectors that the table has.
 
     So weights, activation and templates agree, whatever the metadata say.
@@ -162,6 +164,8 @@ def _refuse_absent(config: TextConfig) -> None:
 
 
 def _is_cached(config: TextConfig) -> bool:
+    if config.model.startswith(TRANSFORMERS):
+        return is_kept(config.model)
     if config.pretrained is None or not some_clip_is_cached():
         return False
     import open_clip  # a second to import

@@ -69,3 +69,10 @@ class TextSource(Protocol):
 
     def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
         """Unit vectors (n, C), float32, on the CPU."""
+
+
+class TextEncoder(TextSource, Protocol):
+    """A text tower, which encodes any words."""
+
+    def fingerprint(self) -> str:
+        """A hash of the weights, the same whichever file they are from."""

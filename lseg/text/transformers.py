@@ -58,6 +58,11 @@ class TransformersText(FreeText):
         if kind == "clip":  # of two places, this is the one that a CLIP itself goes by
             config.text_config.projection_dim = config.projection_dim
         self.tokenizer: Any = _loaded(transformers.AutoTokenizer, name, {})
+        if {*self.tokenizer.get_vocab()} <= {*self.tokenizer.all_special_tokens}:
+            raise ConfigError(
+                f"{model} has no tokenizer: its folder must hold tokenizer.json, or the files of "
+                "words that its kind of tokenizer needs"
+            )
         if self.tokenizer.pad_token is None:
             raise ConfigError(f"the tokenizer of {name} has no token to fill prompts up with")
         options = {
@@ -93,6 +98,16 @@ class TransformersText(FreeText):
             vectors = getattr(net(**inputs.to(device)), self.output)
             found.append(F.normalize(vectors.float(), dim=-1))
         return torch.cat(found).cpu()
+
+
+def is_kept(model: str) -> bool:
+    """Whether the files of `hf:NAME` are on this machine; asks no network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name = model.removeprefix(TRANSFORMERS)
+    return exists(name) or (
+        name.count("/") <= 1 and isinstance(try_to_load_from_cache(name, "config.json"), str)
+    )
 
 
 @contextmanager

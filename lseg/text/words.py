@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from lseg.errors import ConfigError, LabelError, shown
-from lseg.text.clip import OpenClipText
 from lseg.text.english import English
 from lseg.text.matching import Matcher
 from lseg.text.origin import Origin, encoder_of
-from lseg.text.source import Answer
+from lseg.text.source import Answer, TextEncoder
 from lseg.text.table import LabelTable
 
 
@@ -36,7 +35,7 @@ class TableWords(LabelTable):
         return Matcher(self.names, English.read())
 
     @cached_property
-    def encoder(self) -> OpenClipText:
+    def encoder(self) -> TextEncoder:
         """The text encoder that made the table.
 
         Raises:

@@ -212,7 +212,7 @@ class TrainingCLI(LightningCLI):
         if self.trainer.num_val_batches and best:
             self.trainer.validate(self.model, self.datamodule, best, verbose=False)
         if self.trainer.is_global_zero:
-            model = LSeg.from_pretrained(best) if best else self.model.net
+            model = LSeg.from_pretrained(best) if best else self.model.trained
             model.save_pretrained(self.root / "model")
             Result(self.model, self.datamodule, seconds, self.root).write()
 

@@ -23,11 +23,13 @@ from lseg.models.acceleration import TrainingPrecision, prepare_training
 from lseg.models.loss import balancing_weights
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
+from lseg.store.adaptors import SCALE_KEY
 from lseg.store.lightning import note_config
 from lseg.store.tensors import load_weights
 from lseg.training.candidates import Batch, candidate_labels, candidate_text
 from lseg.training.finite import check_weights
 from lseg.training.frozen import freeze
+from lseg.training.lora import LoraConfig, add_adaptors, without_adaptors
 from lseg.training.monitors import FIGURES, LOSS, by_group
 from lseg.training.objective import STRIDES, AskedSet, LossConfig, batch_loss
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
@@ -58,6 +60,7 @@ class LSegModule(LightningModule):
         init_from: str | None = None,
         freeze_backbone: bool | list[str] = False,
         freeze_backbone_norm: bool = False,
+        lora: LoraConfig | None = None,
         loss_stride: int = 1,
         label_smoothing: float = 0.0,
         class_balance: float = 0.0,
@@ -69,12 +72,14 @@ class LSegModule(LightningModule):
         Args:
             network: What to train.
             optim: Optimizer and schedule; LSeg's recipe by default.
-            backbone_weights: Initial weights of the image encoder: `timm`, or a file in timm's
-                layout; random by default.
+            backbone_weights: Initial weights of the image encoder: `timm`, `hf` (of a backbone
+                `hf:NAME`), or a file in the layout of either; random by default.
             init_from: A trained model (see `load_model`) to start from instead.
             freeze_backbone: Train the decoder alone; or patterns of the backbone's parameters that
                 stay as they are (see `lseg.training.frozen.freeze`).
             freeze_backbone_norm: Keep the backbone's batch-norm statistics as they are.
+            lora: Train low-rank adaptors of the backbone in place of its weights. What is saved has
+                them merged.
             loss_stride: 1 computes the loss at full resolution; 4 at the decoder's own grid, which
                 is several times cheaper.
             label_smoothing: Of the cross-entropy, in [0, 1).
@@ -95,6 +100,8 @@ class LSegModule(LightningModule):
             raise ConfigError(f"class_balance is {class_balance}: it must be 0 or more")
         if backbone_weights is not None and init_from is not None:
             raise ConfigError("give backbone_weights or init_from, not both")
+        if lora is not None and freeze_backbone:
+            raise ConfigError("give lora or freeze_backbone, not both: lora freezes all the rest")
         self.optim = optim or OptimConfig()
         self.freeze_backbone_norm = freeze_backbone_norm
         self.loss_stride = loss_stride
@@ -105,7 +112,7 @@ class LSegModule(LightningModule):
         self.asked: list[AskedSet] = []
         self.net = LSeg(network)
         if backbone_weights is not None:
-            backbone = pretrained_backbone(network.trunk, backbone_weights)
+            backbone = pretrained_backbone(self.net.config.trunk, backbone_weights)
             weights = backbone.state_dict()
             load_weights(self.net.trunk.backbone, weights, backbone_weights)
         if init_from is not None:
@@ -114,6 +121,9 @@ class LSegModule(LightningModule):
         if freeze_backbone:
             patterns = ["*"] if freeze_backbone is True else freeze_backbone
             freeze(self.net.trunk.backbone, patterns)
+        self.lora = lora
+        if lora is not None:
+            add_adaptors(self.net.trunk, lora)
         self.metrics: dict[str, SegmentationMetric] = {}
         self.scores: dict[str, Scores] = {}
         self.gradients: dict[str, Tensor] = {}  # of the step under way in a checkpoint
@@ -125,6 +135,11 @@ class LSegModule(LightningModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, SegmentationDataModule)
         return data
+
+    @property
+    def trained(self) -> LSeg:
+        """The network as it is to be saved."""
+        return self.net if self.lora is None else without_adaptors(self.net, self.lora)
 
     def setup(self, stage: str) -> None:
         """Notes the label set, so that a checkpoint says what it was trained with."""
@@ -241,6 +256,8 @@ class LSegModule(LightningModule):
         check_weights(self.net, self.trainer.global_step)
         note_config(checkpoint, self.net.config)
         checkpoint[PASSED_OVER] = self.passed_over
+        if self.lora is not None:
+            checkpoint[SCALE_KEY] = self.lora.scale
         if self.trainer.fit_loop._should_accumulate():
             checkpoint[GRADIENTS_KEY] = open_gradients(self)
 

@@ -144,3 +144,34 @@ def test_mistakes_of_export(tmp_path, capsys):
         assert part in error
         assert error.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_onnx_gives_the_logits_of_a_backbone_of_transformers(tiny_vit_config, folder):
+    from transformers_models import BACKBONES
+
+    options = {"model_type": "dinov2", **BACKBONES["dinov2"]}
+    trunk = dataclasses.replace(
+        tiny_vit_config.trunk, backbone="hf:facebook/dinov2-small", backbone_options=options
+    )
+    model = network(dataclasses.replace(tiny_vit_config, trunk=trunk))
+    assert export(model, folder / "dinov2.onnx") < 1e-4  # three sizes, by onnxruntime
+
+
+def test_an_image_encoder_whose_code_is_tied_to_a_size_is_told_in_one_line(
+    tiny_vit_config, folder, monkeypatch
+):
+    model = network(tiny_vit_config)
+
+    def look(pixels):
+        if pixels.shape[-1] == 160:  # so that the program would be for this width alone
+            return list(forward(pixels))
+        return forward(pixels)
+
+    forward = model.trunk.backbone.forward
+    monkeypatch.setattr(model.trunk.backbone, "forward", look)
+    path = folder / "tied.pt2"
+    with pytest.raises(LSegError, match="cannot be exported for pictures of any size") as caught:
+        export(model, path)
+    assert "\n" not in str(caught.value)
+    assert not path.exists()

@@ -6,7 +6,7 @@ import torch
 from lseg.config import DepthConfig, LSegConfig, TrunkConfig
 from lseg.errors import ConfigError
 from lseg.models.acceleration import accelerate, computes_bf16, prepare_training
-from lseg.models.backbones import ConvBackbone
+from lseg.models.backbones import PyramidBackbone
 from lseg.models.dpt import DPTDepth
 from lseg.models.lseg import LSeg
 
@@ -55,7 +55,7 @@ def test_convolutional_backbones_stay_in_float32_under_bf16(config):
     model.trunk.backbone.register_forward_hook(lambda m, i, levels: found.extend(levels))
     model.trunk.refine(pixels)
     same = all(torch.equal(a.map, b.map) for a, b in zip(found, wanted, strict=True))
-    assert same == isinstance(model.trunk.backbone, ConvBackbone)
+    assert same == isinstance(model.trunk.backbone, PyramidBackbone)
     level_conv = model.trunk.fusion.level_convs[2]
     assert level_conv.weight.dtype == torch.bfloat16  # whose level is not upsampled
 

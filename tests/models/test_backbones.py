@@ -291,14 +291,6 @@ def test_unknown_readout_is_named():
         build_trunk(trunk_config("vit_tiny_patch16_224", "projct"))
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("swin_tiny_patch4_window7_224", {"img_size": 64, "window_size": 4, "embed_dim": 12}),
-        ("vit_small_patch16_dinov3", {"img_size": 64, "depth": 4, "embed_dim": 48, "num_heads": 2}),
-    ],
-    ids=["channels last", "one stride for all levels"],
-)
-def test_net_that_is_no_pyramid_of_channels_first_maps_is_refused(name, options):
-    with pytest.raises(ConfigError, match=name):
-        build_trunk(TrunkConfig(name, options, (0, 1, 2, 3), WIDTHS, "ignore", features=16))
+def test_net_that_is_no_pyramid_is_refused():
+    with pytest.raises(ConfigError, match="mixer_s32_224 gives maps at strides"):
+        build_trunk(TrunkConfig("mixer_s32_224", {}, (0, 1, 2, 3), WIDTHS, "ignore", features=16))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lseg.models.backbones import Backbone, ConvBackbone, HybridBackbone, Level, ViTBackbone
+from lseg.models.backbones import Backbone, HybridBackbone, Level, PyramidBackbone, ViTBackbone
 
 
 class Known(NamedTuple):
@@ -50,6 +50,6 @@ def remembering_backbones():
     """For as long as a module's tests run; only the last four answers are kept, for their size."""
     known = collections.deque(maxlen=4)
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (ViTBackbone, HybridBackbone, ConvBackbone):
+        for kind in (ViTBackbone, HybridBackbone, PyramidBackbone):
             patch.setattr(kind, "forward", remembering(kind.forward, known))
         yield

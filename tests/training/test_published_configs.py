@@ -10,7 +10,7 @@ import yaml
 from fewshot_trees import save_png
 from networks import save_table
 from PIL import Image
-from published_trees import TREES
+from published_trees import enlarge, plant
 
 from lseg.config import LSegConfig
 from lseg.data.base.mixture import MixedDataModule
@@ -33,17 +33,6 @@ SMALL = {
     },
     "embed_dim": 16,
 }
-
-
-def plant(root, dataset):
-    """A published set with two pictures in each of its two splits."""
-    tree = TREES[dataset]
-    tree.draw(root)
-    train = {"validation": "training", "/val": "/train"}
-    moved = [tree.image, tree.mask]
-    for old, new in train.items():
-        moved = [pattern.replace(old, new) for pattern in moved]
-    tree._replace(image=moved[0], mask=moved[1]).draw(root)
 
 
 def plant_panoptic(root):
@@ -76,14 +65,6 @@ def plant_pairs(root, classes):
     Image.fromarray(mask).save(root / "m.png")
     for split in ("train", "val"):
         (root / f"{split}.txt").write_text("i.png m.png\n" * 2)
-
-
-def enlarge(root):
-    """Doubles all pictures and masks: networks take them from 32 pixels up."""
-    for path in [*root.rglob("*.jpg"), *root.rglob("*.png")]:
-        with Image.open(path) as picture:
-            larger = picture.resize((80, 60), Image.Resampling.NEAREST)
-        larger.save(path)
 
 
 @pytest.fixture
