@@ -12,7 +12,7 @@ fi
   hypothesis pytest pytest-timeout pytest-xdist
 if [ $# = 0 ]; then
   set -- tests/models/test_backbones.py tests/models/test_lseg.py tests/models/test_maps.py \
-    tests/training tests/store tests/text/test_encoder.py tests/data/base tests/export \
+    tests/training tests/store tests/text/test_encoder.py tests/data/base \
     tests/commands/test_parser.py tests/commands/test_embed.py tests/commands/test_pictures.py \
     tests/commands/test_evaluate.py tests/test_locks.py
 fi
