@@ -9,6 +9,7 @@ from lseg.commands.embed_job import EmbedJob, described
 from lseg.commands.engine import do_run, model_here, refuse_address, refuse_engine
 from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.output import destination
+from lseg.commands.reading import frames_of
 from lseg.commands.record import OptionsRecord
 from lseg.embedding.presets import PRESETS, Preset
 from lseg.errors import ConfigError
@@ -24,7 +25,7 @@ from lseg.pipeline.sources import picture_rows
 
 def embed(options: EmbedOptions) -> None:
     """Writes `<stem>.<format>` and `<stem>.json` for every picture but finished ones."""
-    rows = picture_rows(options.images, options.keep_folders)
+    rows = picture_rows(options.images, options.keep_folders, frames_of(options))
     out = destination(options.out)
     preset = preset_from(options)
     names = names_of(options, preset)
