@@ -123,7 +123,13 @@ class CodeFiles:
     @property
     def settings(self) -> dict[str, Any]:
         """See `PictureFiles`."""
-        return {"code_kind": self.kind, "code_basis_sha256": self.sha256}
+        return {
+            "format": "safetensors",
+            "dtype": "float32" if self.kind == "exact" else self.kind,
+            "normalized": False,
+            "code_kind": self.kind,
+            "code_basis_sha256": self.sha256,
+        }
 
     def file(self, name: str) -> str:
         """See `PictureFiles`."""

@@ -1,6 +1,8 @@
 """Codes against the network that they are made by, at sizes with and without padding."""
 
 import hashlib
+import json
+import pickle
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from vit_network import NAMES
 
 from lseg.embedding.codes import CodeBasis, PictureCodes, codes_of
 from lseg.embedding.picture_files import CodeFiles, DenseFiles
+from lseg.embedding.region_files import RegionFiles, Superpixels
 from lseg.embedding.sidecar import describe_config, describe_model, describe_picture
 from lseg.embedding.stored import open_embeddings
+from lseg.embedding.zarr_store import ZarrArrays
 from lseg.errors import ConfigError, DataError, ImageError, LabelError
 from lseg.files import write_json
 from lseg.inference.embed_config import EmbedConfig
@@ -203,3 +207,17 @@ def test_the_json_opens_its_file(model, store, tmp_path):
     image = draw(64, 64)
     wanted = store(model, image).embed_at([(3, 3)])
     assert np.array_equal(open_embeddings(tmp_path / "a.json").embed_at([(3, 3)]), wanted)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        DenseFiles(".npy"),
+        CodeFiles("exact", "basis.safetensors", "0", 2),
+        RegionFiles("langsplat", Superpixels(3)),
+        ZarrArrays(),
+    ],
+)
+def test_ways_to_store_can_be_sent_to_other_processes(files):
+    assert pickle.loads(pickle.dumps(files)) == files
+    assert json.loads(json.dumps(files.settings)) == files.settings
