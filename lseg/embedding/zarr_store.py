@@ -1,5 +1,6 @@
 """One Zarr store a run (format 3): an array a picture, in shards, in chunks as they are read."""
 
+import json
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,12 @@ class ZarrArrays:
         return [path.relative_to(out).as_posix() for path in files]
 
     def write(self, out: Path, name: str, result: EmbeddedPicture) -> Written:
-        """See `PictureFiles`; an array appears whole or not at all."""
+        """See `PictureFiles`; an array appears whole or not at all.
+
+        Raises:
+            ConfigError: As `PictureFiles`.
+            DataError: If a folder of pictures has the name of one.
+        """
         place, config = out / STORE / name, result.config
         for folder in PurePosixPath(name).parents:
             _make_group(out / STORE / folder)
@@ -93,6 +99,8 @@ class ZarrArrays:
                 put = np.empty(stored_shape(config.layout, *rows.shape), rows.dtype)
                 as_chw(put, config.layout)[:] = rows
                 array[_where(config.layout, start, start + rows.shape[1])] = put
+            if _kind(place) == "group":
+                raise DataError(f"{place} is a group of arrays: rename the picture, or the folder")
             if place.exists():
                 shutil.rmtree(place)
             partial.replace(place)
@@ -147,9 +155,23 @@ def _in_steps(result: EmbeddedPicture, step: int) -> Iterator[tuple[int, np.ndar
 
 
 def _make_group(folder: Path) -> None:
-    """What says that a folder of a store is a group of arrays."""
-    about = folder / "zarr.json"
-    if not about.is_file():
+    """What says that a folder of a store is a group of arrays.
+
+    Raises:
+        DataError: If it is an array.
+    """
+    kind = _kind(folder)
+    if kind == "array":
+        raise DataError(f"{folder} is the array of a picture: rename the picture, or the folder")
+    if kind is None:
         text = '{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
-        with atomic_file(about) as partial:
+        with atomic_file(folder / "zarr.json") as partial:
             partial.write_text(text)
+
+
+def _kind(folder: Path) -> str | None:
+    """What lies at a place of a store: "array", "group", or nothing that is known."""
+    try:
+        return str(json.loads((folder / "zarr.json").read_text("utf-8"))["node_type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -72,6 +72,16 @@ def test_a_run_that_was_cut_ends_with_the_same_store(embed, tmp_path):
     assert not list(store.glob(".*"))
 
 
+def test_a_folder_with_the_name_of_a_picture_beside_it_is_told(run, embed, pictures, tmp_path):
+    (pictures / "a").mkdir()
+    (pictures / "b.jpg").rename(pictures / "a" / "b.jpg")
+    code, _, err = embed("out", "--format", "zarr", "--keep-folders")
+    assert code == 3
+    assert "rename the picture, or the folder" in err
+    done = [(tmp_path / "out" / name).is_file() for name in ("a.json", "a/b.json")]
+    assert sorted(done) == [False, True]
+
+
 def test_hdf5_files_hold_what_others_do_and_are_the_same_each_time(embed, tmp_path):
     for out, kind in (("plain", "npy"), ("one", "h5"), ("two", "h5")):
         assert embed(out, "--format", kind)[0] == 0
