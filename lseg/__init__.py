@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lseg.checkpoints.load import load_model
     from lseg.config import LSegConfig
+    from lseg.embedding.stored import open_embeddings
     from lseg.inference.memory import Memory
     from lseg.inference.segmenter import Segmenter
     from lseg.models.lseg import LSeg
 
 __version__ = "0.1.0"
-__all__ = ["LSeg", "LSegConfig", "Memory", "Segmenter", "load_model"]
+__all__ = ["LSeg", "LSegConfig", "Memory", "Segmenter", "load_model", "open_embeddings"]
 
 _HOMES = {
     "LSeg": "lseg.models.lseg",
@@ -19,6 +20,7 @@ _HOMES = {
     "Memory": "lseg.inference.memory",
     "Segmenter": "lseg.inference.segmenter",
     "load_model": "lseg.checkpoints.load",
+    "open_embeddings": "lseg.embedding.stored",
 }
 
 

@@ -12,7 +12,7 @@ from lseg.commands.engine import do_run, model_here, network_settings
 from lseg.commands.model import model_from
 from lseg.commands.options.depth import DepthOptions
 from lseg.commands.output import destination
-from lseg.commands.reading import picture_reader
+from lseg.commands.reading import frames_of, picture_reader
 from lseg.commands.record import OptionsRecord
 from lseg.errors import CheckpointError
 from lseg.files import atomic_file, write_json
@@ -37,7 +37,7 @@ def depth(options: DepthOptions) -> None:
         CheckpointError: If the checkpoint is no network for depth or normals.
     """
     InferenceConfig(options.size)  # refuses an impossible one
-    rows = picture_rows(options.images, options.keep_folders)
+    rows = picture_rows(options.images, options.keep_folders, frames_of(options))
     out = destination(options.out)
     check_results(rows, ENDINGS, out.folder)
     record = OptionsRecord.in_folder(out.folder, "depth", options)

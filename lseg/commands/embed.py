@@ -3,11 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from lseg.commands.embed_basis import BASIS, BASIS_SIDECAR, Basis
+from lseg.commands.embed_basis import Basis
+from lseg.commands.embed_files import files_of, names_of
 from lseg.commands.embed_job import EmbedJob, described
 from lseg.commands.engine import do_run, model_here, refuse_address, refuse_engine
 from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.output import destination
+from lseg.commands.reading import frames_of
 from lseg.commands.record import OptionsRecord
 from lseg.embedding.presets import PRESETS, Preset
 from lseg.errors import ConfigError
@@ -23,15 +25,15 @@ from lseg.pipeline.sources import picture_rows
 
 def embed(options: EmbedOptions) -> None:
     """Writes `<stem>.<format>` and `<stem>.json` for every picture but finished ones."""
-    rows = picture_rows(options.images, options.keep_folders)
+    rows = picture_rows(options.images, options.keep_folders, frames_of(options))
     out = destination(options.out)
     preset = preset_from(options)
-    own = () if options.pca is None else (BASIS, BASIS_SIDECAR)
-    check_results(rows, (f"{preset.tail}.{preset.format}", ".json"), out.folder, own=own)
-    if options.pca is not None:
-        refuse_address(out, "the basis of --pca")
-        if options.pca.isdecimal():
-            refuse_engine(options, f"--pca {options.pca} (but --pca FILE)")
+    names = names_of(options, preset)
+    check_results(rows, (*names.endings, ".json"), out.folder, own=names.own)
+    if names.own:
+        refuse_address(out, f"what all pictures share ({', '.join(names.own)})")
+    if options.pca is not None and options.pca.isdecimal():
+        refuse_engine(options, f"--pca {options.pca} (but --pca FILE)")
     record = OptionsRecord.in_folder(out.folder, "embed", options)
     model = model_here(options, LSeg)
     segmenter = Segmenter(model, preset.config.size)
@@ -42,13 +44,13 @@ def embed(options: EmbedOptions) -> None:
     shard = Shard.of_process()
     if shard.first:
         clear_partial_files(out.folder, {record.path.stem})
-    with process_group(shard, needed=options.pca is not None):
-        basis = None
+    with process_group(shard, needed=bool(names.own)):
+        files, basis = files_of(options, preset, model, out.folder, shard), None
         if options.pca is not None:
-            settings = described(options, preset, model, out.folder)
+            settings = described(options, preset, files, model, out.folder)
             basis = Basis.wanted(options, out.folder, segmenter, rows, config, settings, shard)
         here = out.folder if out.address is None else Path.cwd()  # where paths in sidecars start
-        job = EmbedJob(options, preset, here, basis)
+        job = EmbedJob(options, preset, files, here, basis)
         outcome = do_run(options, rows, out, record, job, job.step(model))
     if shard.first and outcome.failed < len(rows):
         print(f"embeddings of {len(rows) - outcome.failed} picture(s) in {out}{outcome.note}")

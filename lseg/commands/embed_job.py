@@ -1,5 +1,6 @@
 """What `lseg embed` makes of a picture."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -10,7 +11,7 @@ from lseg.commands.embed_basis import Basis
 from lseg.commands.model import model_from
 from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.reading import picture_reader
-from lseg.embedding.files import new_embeddings
+from lseg.embedding.picture_files import PictureFiles
 from lseg.embedding.presets import Preset
 from lseg.embedding.sidecar import (
     describe_config,
@@ -21,13 +22,15 @@ from lseg.embedding.sidecar import (
 )
 from lseg.evaluation.report import versions
 from lseg.files import write_json
-from lseg.inference.embeddings import EmbeddedPicture, stored
+from lseg.inference.embeddings import EmbeddedPicture
 from lseg.inference.segmenter import Segmenter
 from lseg.models.lseg import LSeg
 from lseg.pipeline.step import Source, Step
 
 
-def described(options: EmbedOptions, preset: Preset, model: LSeg, out: Path) -> dict[str, Any]:
+def described(
+    options: EmbedOptions, preset: Preset, files: PictureFiles, model: LSeg, out: Path
+) -> dict[str, Any]:
     """What sidecars in `out` tell of all pictures."""
     return {
         "format": preset.format,
@@ -38,6 +41,7 @@ def described(options: EmbedOptions, preset: Preset, model: LSeg, out: Path) -> 
         "compiled": options.compile,
         **describe_model(model, out),
         **describe_config(preset.config),
+        **files.settings,
         "pca": None,
         "versions": versions(),
     }
@@ -50,12 +54,14 @@ class EmbedJob:
     Attributes:
         options: Of the command.
         preset: With the options that were given beside it.
+        files: What embeddings become.
         out: Folder of the results.
         basis: Reduces the embeddings.
     """
 
     options: EmbedOptions
     preset: Preset
+    files: PictureFiles
     out: Path
     basis: Basis | None
 
@@ -68,9 +74,9 @@ class EmbedJob:
         network = model_from(self.options, LSeg) if model is None else model
         segmenter = Segmenter(network, self.preset.config.size)
         pca = None if self.basis is None else self.basis.pca
-        told = described(self.options, self.preset, network, self.out)
+        told = described(self.options, self.preset, self.files, network, self.out)
         writer = EmbeddingWriter(
-            self.out, self.preset, told, self.basis, cache(partial(describe_text, network))
+            self.out, self.files, told, self.basis, cache(partial(describe_text, network))
         )
         return Step(
             picture_reader(self.options, network.device),
@@ -87,22 +93,22 @@ class EmbeddingWriter:
 
     Attributes:
         out: Folder of the results.
-        preset: How they are made, and what their files are called.
+        files: What embeddings become.
         told: What sidecars tell of all pictures.
         basis: Reduces them.
         text_from: What sidecars in a folder tell of the source of label vectors.
     """
 
     out: Path
-    preset: Preset
+    files: PictureFiles
     told: dict[str, Any]
     basis: Basis | None
     text_from: Callable[[Path], dict[str, Any]]
 
     @property
-    def endings(self) -> tuple[str, str]:
+    def endings(self) -> tuple[str, ...]:
         """Of embeddings and sidecar."""
-        return f"{self.preset.tail}.{self.preset.format}", ".json"
+        return (*self.files.endings, ".json")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -112,10 +118,10 @@ class EmbeddingWriter:
 
     def finished(self, folder: Path, source: Source) -> Sequence[str] | None:
         """The files of a picture, if its sidecar says they were made in this very way."""
-        names = self._names(source)
-        embeddings, sidecar = (folder / name for name in names)
-        if embeddings.is_file() and made_with(sidecar, self._told(source)):
-            return names
+        sidecar = f"{source.row.name}.json"
+        names = self.files.present(folder, source.row.name)
+        if names and made_with(folder / sidecar, self._told(source)):
+            return [*names, sidecar]
         return None
 
     def write(self, folder: Path, source: Source, answer: EmbeddedPicture) -> Sequence[str]:
@@ -124,18 +130,14 @@ class EmbeddingWriter:
         Raises:
             ConfigError: If an embedding is too large for float16.
         """
-        names, config = self._names(source), self.preset.config
-        embeddings, sidecar = (folder / name for name in names)
+        name = source.row.name
+        sidecar = folder / f"{name}.json"
         sidecar.unlink(missing_ok=True)
-        with new_embeddings(embeddings, answer.shape, config.dtype, config.layout) as array:
-            for start, rows in answer.strips():
-                array.put(start, stored(rows, config))
-        told = {**self._told(source), "file": embeddings.name, **describe_picture(answer)}
-        write_json(sidecar, told)
-        return names
-
-    def _names(self, source: Source) -> list[str]:
-        return [f"{source.row.name}{ending}" for ending in self.endings]
+        written = self.files.write(folder, name, answer)
+        file = os.path.relpath(folder / self.files.file(name), sidecar.parent)
+        told = {**self._told(source), "file": Path(file).as_posix(), **describe_picture(answer)}
+        write_json(sidecar, told | written.told)
+        return [*written.names, f"{name}.json"]
 
     def _told(self, source: Source) -> dict[str, Any]:
         row = source.row

@@ -10,6 +10,7 @@ from lseg.commands.model import asking_from, inference_config
 from lseg.commands.options.predict import PredictOptions
 from lseg.commands.output import LABEL_MAP_SUFFIXES, destination, note_lone_label
 from lseg.commands.predict_job import PredictJob, question_of
+from lseg.commands.reading import frames_of
 from lseg.commands.record import OptionsRecord
 from lseg.data.base.labels import parse_labels
 from lseg.inference.prefetch import Picture
@@ -30,7 +31,7 @@ def predict(options: PredictOptions) -> None:
     """
     labels = None if options.labels is None else parse_labels(options.labels)
     note_lone_label(labels)
-    rows = picture_rows(options.images, options.keep_folders)
+    rows = picture_rows(options.images, options.keep_folders, frames_of(options))
     out = destination(options.out)
     coco = options.format == "coco"
     if coco:

@@ -1,7 +1,6 @@
 """`lseg query`: label maps from files of embeddings, without the network."""
 
 import glob
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -18,9 +17,9 @@ from lseg.config import TextConfig
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
 from lseg.embedding.files import FORMATS
-from lseg.embedding.presets import PRESETS
-from lseg.embedding.query import segment_stored
+from lseg.embedding.found import file_of, find_sidecar, sidecar_of
 from lseg.embedding.sidecar import Sidecar, label_encoder
+from lseg.embedding.stored import StoredEmbeddings
 from lseg.errors import CheckpointError, DataError
 from lseg.inference.sharding import Shard, process_group
 from lseg.memory.asking import TaughtAsking
@@ -90,7 +89,7 @@ def query(options: QueryOptions) -> None:
             question = asked(sidecar.text, sidecar.tower, width, scale)
         else:
             question = asked(replacement, None, width, scale)
-        result = segment_stored(row.file, sidecar, question, labels, stored.picture)
+        result = StoredEmbeddings.open(row.file, sidecar).segment(question, labels, stored.picture)
         record.write()
         result.save(out / f"{row.name}.png")
 
@@ -129,7 +128,8 @@ def embedding_rows(options: QueryOptions) -> dict[Row, Path]:
         DataError: If something is missing, or holds none.
     """
     found = list_embeddings(options.embeddings)
-    folder = common_folder(path.parent for path in found) if options.keep_folders else None
+    folders = [each.sidecar.parent for each in found.values()]
+    folder = common_folder(folders) if options.keep_folders else None
     rows = {}
     for path, (sidecar, top) in sorted(found.items()):
         row = replace(Row.of(sidecar, folder or top), path=path)
@@ -141,7 +141,7 @@ def list_embeddings(sources: Iterable[str]) -> dict[Path, Found]:
     """The files of embeddings that files, folders and patterns name.
 
     Of a folder the subfolders are read too. It is the top of what is found there; that of a file,
-    and of what a pattern names, is the folder that it lies in.
+    and of what a pattern names, is the folder that its JSON lies in.
 
     Raises:
         DataError: If something is missing, or holds none.
@@ -150,46 +150,31 @@ def list_embeddings(sources: Iterable[str]) -> dict[Path, Found]:
     for source in sources:
         path = user_path(source)
         if path.is_file():
-            found.setdefault(path, Found(sidecar_of(path), path.parent))
+            file, sidecar = _pair(path) or (path, sidecar_of(path))
+            found.setdefault(file, Found(sidecar, sidecar.parent))
             continue
         folder = path if path.is_dir() else None
         if folder is None and not glob.has_magic(source):
             raise DataError(f"there is no file or folder {source}")
         pattern = str(path) if folder is None else tree_pattern(folder)
         none = True
-        for file in map(Path, glob.iglob(pattern, recursive=True)):
-            sidecar = _described(file) if file.suffix in FORMATS else None
-            if sidecar is not None:
-                found.setdefault(file, Found(sidecar, folder or file.parent))
+        for match in map(Path, glob.iglob(pattern, recursive=True)):
+            if folder is not None and match.suffix != ".json":
+                continue
+            pair = _pair(match)
+            if pair is not None:
+                file, sidecar = pair
+                found.setdefault(file, Found(sidecar, folder or sidecar.parent))
                 none = False
         if none:
             raise DataError(f"no embeddings in {source}: give what `lseg embed` wrote")
     return found
 
 
-def sidecar_of(file: Path) -> Path:
-    """The JSON that was written beside a file of embeddings.
-
-    Raises:
-        DataError: If there is none.
-    """
-    found = _described(file)
-    if found is None:
-        raise DataError(
-            f"{file} has no JSON beside it that tells how it was made: embeddings are asked with "
-            "what `lseg embed` writes"
-        )
-    return found
-
-
-def _described(file: Path) -> Path | None:
-    """A sidecar has the stem of the picture, of which the file's stem may have more (a tail)."""
-    stems = {file.stem.removesuffix(preset.tail) for preset in PRESETS.values()}
-    for candidate in sorted({file.stem, *stems}):
-        sidecar = file.with_name(f"{candidate}.json")
-        try:
-            if json.loads(sidecar.read_text("utf-8")).get("file") == file.name:
-                return sidecar
-        except (OSError, ValueError, AttributeError):
-            continue
-    return None
+def _pair(path: Path) -> tuple[Path, Path] | None:
+    """A file of embeddings and its JSON, of which `path` is one; None if it is neither."""
+    if path.suffix == ".json":
+        file = file_of(path)
+        return None if file is None or not file.exists() else (file, path)
+    sidecar = find_sidecar(path) if path.suffix in FORMATS else None
+    return None if sidecar is None else (path, sidecar)

@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
-from lseg.errors import DataError
+from lseg.errors import ConfigError, DataError
 from lseg.files import atomic_file, save_torch
 from lseg.inference.layout import as_chw
 
 TENSOR_NAME = "embeddings"
 """Of the tensor in a `.safetensors` file."""
+
+HDF5_NAME = "pixfeat"
+"""Of the dataset in an `.h5` file, as VLMaps reads it."""
 
 RESIDENT_BYTES = 2**28
 """How much of a file that is being written may lie in this process's memory."""
@@ -62,7 +65,7 @@ class RowsFile:
 def new_embeddings(
     path: Path, shape: tuple[int, ...], dtype: str, layout: str
 ) -> Iterator[RowsFile]:
-    """A file for embeddings, `.npy`, `.safetensors` or `.pt`, which appears whole or not at all.
+    """A file for embeddings, of one of `FORMATS`, which appears whole or not at all.
 
     Args:
         path: Its suffix says the format.
@@ -84,7 +87,7 @@ def new_embeddings(
         made.finish(partial, shape, kind)
 
 
-def open_embeddings(path: Path) -> np.ndarray:
+def read_array(path: Path) -> np.ndarray:
     """The stored array, in its own layout, read from the disk where it is used.
 
     Raises:
@@ -96,6 +99,8 @@ def open_embeddings(path: Path) -> np.ndarray:
         array = FORMATS[path.suffix].read(path)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
+    except ConfigError:
+        raise
     except Exception as error:  # torch and NumPy raise many kinds for what is no array
         raise DataError(f"{path} cannot be read as embeddings: {error}") from error
     if array.ndim not in (3, 4) or array.dtype.kind != "f":
@@ -153,14 +158,49 @@ def _read_safetensors(path: Path) -> np.ndarray:
     return np.memmap(path, dtype, "r", offset, tuple(entry["shape"]))
 
 
-def _pack_torch(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """The bare array becomes a file of torch's, by way of one beside it."""
+def _pack(path: Path, pack: Callable[[Path], None]) -> None:
+    """The bare array at `path` becomes a file of a library's, by way of one beside it."""
     packed = path.with_name(f"{path.stem}.packed{path.suffix}")
     try:
-        save_torch(torch.from_numpy(np.memmap(path, dtype, "r+", 0, shape)), packed)
+        pack(packed)
         packed.replace(path)
     finally:
         packed.unlink(missing_ok=True)
+
+
+def _pack_torch(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    values = torch.from_numpy(np.memmap(path, dtype, "r+", 0, shape))
+    _pack(path, lambda packed: save_torch(values, packed))
+
+
+def _pack_hdf5(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    def pack(packed: Path) -> None:
+        with hdf5().File(packed, "w") as file:
+            file.create_dataset(HDF5_NAME, data=np.memmap(path, dtype, "r", 0, shape))
+
+    _pack(path, pack)
+
+
+def _read_hdf5(path: Path) -> np.ndarray:
+    with hdf5().File(path, "r") as file:
+        dataset = file[HDF5_NAME]
+        offset = dataset.id.get_offset()
+        if offset is None:  # chunked, as others may have written it
+            return dataset[()]
+        return np.memmap(path, dataset.dtype, "r", offset, dataset.shape)
+
+
+def hdf5() -> Any:
+    """The library that reads and writes HDF5.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise ConfigError('HDF5 needs h5py: pip install "lseg[stores]"') from error
+    return h5py
 
 
 def _read_torch(path: Path) -> np.ndarray:
@@ -175,4 +215,5 @@ FORMATS = {
     ".npy": Format(_npy_header, _read_npy),
     ".safetensors": Format(_safetensors_header, _read_safetensors),
     ".pt": Format(lambda *_: b"", _read_torch, _pack_torch),
+    ".h5": Format(lambda *_: b"", _read_hdf5, _pack_hdf5),
 }

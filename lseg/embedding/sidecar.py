@@ -78,6 +78,23 @@ def describe_picture(picture: EmbeddedPicture) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class CodesTold:
+    """What a sidecar tells of codes (see `lseg.embedding.codes`).
+
+    Attributes:
+        basis: Where their basis lies, as seen from the sidecar's folder.
+        sha256: Of that file's content.
+        grid: Height and width of the codes before their margin was taken off.
+        output: Those of the network's output.
+    """
+
+    basis: str
+    sha256: str
+    grid: Size
+    output: Size
+
+
 def made_with(sidecar: Path, settings: dict[str, Any]) -> bool:
     """Whether a sidecar tells of embeddings that were made with these settings.
 
@@ -115,6 +132,9 @@ class Sidecar:
         upright: Whether the picture was turned as its EXIF orientation says.
         weights: Hash of the model's weights; empty in sidecars that do not tell it.
         cells: Whether embeddings are those of cells; see `lseg.models.upsample`.
+        codes: If the file holds codes in place of embeddings.
+        regions: Layout of the file, if it holds regions in place of embeddings.
+        file: Name of the file of embeddings.
     """
 
     text: TextConfig
@@ -132,6 +152,9 @@ class Sidecar:
     upright: bool
     weights: str = ""
     cells: bool = False
+    codes: CodesTold | None = None
+    regions: str | None = None
+    file: str = ""
 
     @classmethod
     def read(cls, path: Path) -> "Sidecar":
@@ -143,7 +166,7 @@ class Sidecar:
         try:
             values = json.loads(path.read_text("utf-8"))
             text, tower = _find_text(values, path.parent)
-            padding = values["padding"]
+            padding, codes, regions = (values.get(key) for key in ("padding", "codes", "regions"))
             return cls(
                 text,
                 tower,
@@ -160,6 +183,9 @@ class Sidecar:
                 values.get("orientation") != "stored",
                 str(values.get("weights", "")),
                 bool(values.get("cells", False)),
+                codes and _codes(codes),
+                regions and str(regions["layout"]),
+                str(values.get("file", "")),
             )
         except FileNotFoundError:
             raise DataError(
@@ -190,6 +216,11 @@ def label_encoder(text: TextConfig, tower: str | None, width: int) -> LabelEncod
     encoder = LabelEncoder(text, width)
     encoder.tower = None if tower is None else Path(tower)
     return encoder
+
+
+def _codes(told: dict[str, Any]) -> CodesTold:
+    grid, output = _size(told["grid"]), _size(told["output"])
+    return CodesTold(str(told["basis"]), str(told["sha256"]), grid, output)
 
 
 def _size(values: list[int]) -> Size:

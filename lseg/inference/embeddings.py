@@ -46,6 +46,19 @@ class EmbeddingMaps(UndividedMaps):
         return span.upsample(part)[..., : self.size[1]]
 
 
+class UnitMaps(UndividedMaps):
+    """Embeddings divided by their norms, place by place."""
+
+    def __init__(self, source: Maps) -> None:
+        self.source = source
+        self.batch, self.labels = source.batch, source.labels
+        self.size, self.device = source.size, source.device
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """(B, C, stop - start, W)."""
+        return F.normalize(self.source.rows(start, stop), dim=1)
+
+
 @dataclass(frozen=True)
 class EmbeddedPicture:
     """The embeddings of one picture, not yet computed but for the network's part.
@@ -56,6 +69,7 @@ class EmbeddedPicture:
         sizes: Of the picture.
         padding: Of the network, where the result is one pass of it on its own grid.
         pca: Reduces the embeddings.
+        image: The picture, (3, H, W) uint8.
     """
 
     maps: Maps
@@ -63,12 +77,23 @@ class EmbeddedPicture:
     sizes: PictureSizes
     padding: PaddedSizes | None
     pca: PCA | None
+    image: Tensor
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the array, in its layout."""
-        channels = self.maps.labels if self.pca is None else len(self.pca.components)
-        return stored_shape(self.config.layout, channels, *self.maps.size)
+        return stored_shape(self.config.layout, self.channels, *self.maps.size)
+
+    @property
+    def channels(self) -> int:
+        """C, or K of a PCA."""
+        return self.maps.labels if self.pca is None else len(self.pca.components)
+
+    @property
+    def one_pass(self) -> PixelEmbeddings:
+        """What the network made of the picture, on the padded grid; of a `plain` config only."""
+        assert isinstance(self.maps, EmbeddingMaps)
+        return self.maps.embeddings
 
     @torch.inference_mode()
     def strips(self) -> Iterator[tuple[int, Tensor]]:
@@ -130,6 +155,7 @@ def embed_picture(
         sizes,
         PaddedSizes(padded, model.output_size(*padded)) if config.plain else None,
         pca,
+        image,
     )
 
 

@@ -46,6 +46,10 @@ class PCA:
         components, mean = (values.to(maps.device) for values in (self.components, self.mean))
         return F.conv2d(maps, components[:, :, None, None], -(components @ mean))
 
+    def restore(self, maps: Tensor) -> Tensor:
+        """(B, K, h, w) to the embeddings (B, C, h, w) that they stand for."""
+        return F.conv2d(maps, self.components.T[:, :, None, None], self.mean)
+
     def kernels(self, text: Tensor) -> AffineMap:
         """Label vectors (N, C) to weights (N, K) and biases (N) of dot products with z."""
         return AffineMap(text @ self.components.T, text @ self.mean)

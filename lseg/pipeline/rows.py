@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from lseg.data.base.images import list_images
-from lseg.data.base.remote import AnyFile, RemoteFile
+from lseg.data.base.remote import AnyFile, HeldFile, RemoteFile
+from lseg.data.base.video import VideoFrame
 from lseg.errors import ImageError
 from lseg.paths import user_path
 
-PictureFile = AnyFile | RemoteFile
+PictureFile = AnyFile | RemoteFile | VideoFrame
 """Where a picture is read."""
 
 
@@ -61,7 +62,7 @@ def file_rows(sources: Sequence[str], keep_folders: bool) -> list[Row]:
     given = [user_path(source, ImageError) for source in sources]
     trees = [tree_pattern(path) if path.is_dir() else path for path in given]
     images = _pictures(trees)
-    named = [_fixed_part(path) for path in given if not path.is_file()]
+    named = [fixed_part(path) for path in given if not path.is_file()]
     folder = common_folder([*named, *(path.parent for path in images)])
     return [Row.of(path, folder) for path in images]
 
@@ -150,15 +151,15 @@ def _owners(rows: Iterable[Row], names: Callable[[Row], Sequence[str]]) -> dict[
 
 
 def at_hand(file: PictureFile) -> AnyFile:
-    """A picture's file, fetched if it lies elsewhere.
+    """A picture's file, fetched if it lies elsewhere, or in a video.
 
     Raises:
         ImageError: If it cannot be had.
     """
-    if not isinstance(file, RemoteFile):
-        return file
     try:
-        return file.fetched()
+        if isinstance(file, VideoFrame):
+            return HeldFile(str(file), file.picture())
+        return file.fetched() if isinstance(file, RemoteFile) else file
     except OSError as error:
         raise ImageError(f"{file} cannot be read: {error.strerror or error}") from error
 
@@ -177,7 +178,7 @@ def content_of(file: AnyFile) -> tuple[int, str]:
         raise ImageError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
-def _fixed_part(pattern: Path) -> Path:
+def fixed_part(pattern: Path) -> Path:
     """The folder of a pattern before its first wildcard; of a folder, itself."""
     if pattern.is_dir():
         return pattern

@@ -11,18 +11,21 @@ from lseg.data.base.tar import read_index
 from lseg.errors import ConfigError, ImageError
 from lseg.paths import user_path
 from lseg.pipeline.rows import PictureFile, Row, file_rows
+from lseg.pipeline.sequences import ALL_FRAMES, Frames, is_video, video_rows
 
 URI_COLUMNS = ("uri", "path", "url")
 """In which a Parquet file says where pictures are: the first of these that it has."""
 
 
-def picture_rows(sources: Sequence[str], keep_folders: bool) -> list[Row]:
+def picture_rows(
+    sources: Sequence[str], keep_folders: bool, frames: Frames = ALL_FRAMES
+) -> list[Row]:
     """The pictures that sources name: plain files, folders, patterns and lists first, in order.
 
-    Then, in the order in which they are given: tar archives (`.tar`), whose members are pictures;
-    Parquet files (`.parquet`) with a column `uri`, `path` or `url`, and perhaps `id`, what results
-    are called; and addresses of files, folders and patterns that fsspec opens, such as
-    `s3://bucket/folder`.
+    Then the frames of videos; then, in the order in which they are given: tar archives (`.tar`),
+    whose members are pictures; Parquet files (`.parquet`) with a column `uri`, `path` or `url`, and
+    perhaps `id`, what results are called; and addresses of files, folders and patterns that fsspec
+    opens, such as `s3://bucket/folder`.
 
     With `keep_folders` results keep the folders of their pictures: plain ones as `file_rows` has
     it, members those of their archive, others those below the folder that is named.
@@ -34,7 +37,10 @@ def picture_rows(sources: Sequence[str], keep_folders: bool) -> list[Row]:
     """
     local = [source.removeprefix("file://") for source in sources]
     plain = [source for source in local if _kind(source) is None]
+    videos = [source for source in plain if is_video(source)]
+    plain = [source for source in plain if source not in videos]
     rows = file_rows(plain, keep_folders) if plain or not local else []
+    rows += video_rows(videos, keep_folders) if videos else []
     for source in local:
         kind = _kind(source)
         if kind is not None:
@@ -42,7 +48,7 @@ def picture_rows(sources: Sequence[str], keep_folders: bool) -> list[Row]:
             if not found:
                 raise ImageError(f"no picture in {source}")
             rows += found
-    return rows
+    return frames.of(rows)
 
 
 Reader = Callable[[str, bool], Iterator[Row]]

@@ -176,9 +176,10 @@ def test_a_text_file_can_name_the_pictures(embed, frames, tmp_path):
     assert "picture 2" in err
 
 
-def test_a_video_is_refused_with_what_to_do(embed, tmp_path):
+def test_a_video_in_a_list_is_refused_with_what_to_do(embed, tmp_path):
     (tmp_path / "film.mp4").write_bytes(b"")
-    code, _, err = embed(tmp_path / "film.mp4")
+    (tmp_path / "list.txt").write_text("film.mp4\n")
+    code, _, err = embed(tmp_path / "list.txt")
     assert code == 2
     assert "ffmpeg" in err
 

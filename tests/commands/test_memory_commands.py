@@ -94,8 +94,11 @@ def test_predict_answers_with_the_memory(run, checkpoint, folder, built, tmp_pat
     assert (found == truth).mean() > max(0.9, (text == truth).mean())
 
 
-def test_query_answers_with_the_memory_of_the_same_model(run, checkpoint, folder, built, tmp_path):
-    run("embed", folder / "e.png", "--checkpoint", checkpoint, "--out", tmp_path / "e")
+@pytest.mark.parametrize("more", [[], ["--codes", "exact"]])
+def test_query_answers_with_the_memory_of_the_same_model(
+    run, checkpoint, folder, built, tmp_path, more
+):
+    run("embed", folder / "e.png", "--checkpoint", checkpoint, "--out", tmp_path / "e", *more)
     ask = ("query", tmp_path / "e", "--labels", "sky,road", "--memory", built)
     code, _, err = run(*ask, "--out", tmp_path / "q")
     assert code == 0, err

@@ -231,5 +231,5 @@ def test_records_are_plain_yaml(tmp_path):
         "synonyms": "mean", "other": "auto",
         "format": "files", "without_other": False, "orientation": "displayed",
         "max_megapixels": 1000, "keep_folders": False, "strict": False, "engine": "local",
-        "verify": False,
+        "verify": False, "start": 0, "frame_stride": 1,
     }  # fmt: skip

@@ -16,6 +16,7 @@ from lseg.commands.parser import OptionsParser, help_texts
 from lseg.commands.table import COMMANDS
 from lseg.data.fewshot.check import LISTED_PICTURES
 from lseg.data.sets.registry import SETS
+from lseg.embedding.codes import CODE_KINDS
 from lseg.embedding.files import FORMATS
 from lseg.embedding.presets import PRESETS
 from lseg.evaluation.protocols import TEST_PROTOCOLS
@@ -99,7 +100,8 @@ def test_choices_are_what_is_there():
     assert set(choices(DataCheckOptions, "dataset")) == checked
     assert set(choices(shared.ModelOptions, "precision")) == set(get_args(Precision))
     assert set(choices(EmbedOptions, "preset")) == set(PRESETS)
-    assert {f".{name}" for name in choices(EmbedOptions, "format")} == set(FORMATS)
+    assert {f".{name}" for name in choices(EmbedOptions, "format")} == {*FORMATS, ".zarr"}
+    assert set(choices(EmbedOptions, "codes")) == set(CODE_KINDS)
 
 
 def test_a_field_is_read_from_its_type():

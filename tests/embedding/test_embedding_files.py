@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from lseg.embedding import files
-from lseg.embedding.files import new_embeddings, open_embeddings
+from lseg.embedding.files import new_embeddings, read_array
 from lseg.errors import DataError, LSegError
 from lseg.inference.layout import as_chw
 
@@ -43,7 +43,7 @@ def test_files_are_those_of_the_libraries(tmp_path, values, dtype):
 @pytest.mark.parametrize("suffix", ["npy", "safetensors", "pt"])
 def test_what_is_written_is_read(tmp_path, values, suffix, layout):
     write(tmp_path / f"a.{suffix}", values, "float32", layout)
-    found = as_chw(open_embeddings(tmp_path / f"a.{suffix}"), layout)
+    found = as_chw(read_array(tmp_path / f"a.{suffix}"), layout)
     assert np.array_equal(found, values.astype(np.float32))
 
 
@@ -71,13 +71,13 @@ def test_a_disk_that_is_too_small_is_noticed_at_the_start(tmp_path):
 
 def test_files_that_hold_no_embeddings_are_refused(tmp_path):
     with pytest.raises(DataError, match="there is no file"):
-        open_embeddings(tmp_path / "none.npy")
+        read_array(tmp_path / "none.npy")
     for name in ("a.npy", "a.safetensors", "a.pt"):
         (tmp_path / name).write_bytes(b"nothing of the kind")
         with pytest.raises(DataError, match="cannot be read as embeddings"):
-            open_embeddings(tmp_path / name)
+            read_array(tmp_path / name)
     np.save(tmp_path / "b.npy", np.zeros((3, 4)))
     with pytest.raises(DataError, match=r"\(C, H, W\)"):
-        open_embeddings(tmp_path / "b.npy")
+        read_array(tmp_path / "b.npy")
     with pytest.raises(DataError, match=r"\.npy"):
-        open_embeddings(tmp_path / "a.txt")
+        read_array(tmp_path / "a.txt")

@@ -6,7 +6,6 @@ import torch
 from drawing import draw
 
 from lseg.embedding.files import new_embeddings
-from lseg.embedding.query import segment_stored
 from lseg.embedding.sidecar import (
     Sidecar,
     describe_config,
@@ -15,6 +14,7 @@ from lseg.embedding.sidecar import (
     label_encoder,
     made_with,
 )
+from lseg.embedding.stored import StoredEmbeddings
 from lseg.errors import DataError, LabelError
 from lseg.files import write_json
 from lseg.inference.embed_config import EmbedConfig
@@ -44,7 +44,7 @@ def ask(tmp_path):
         sidecar = Sidecar.read(tmp_path / "a.json")
         encoder = label_encoder(sidecar.text, sidecar.tower, sidecar.embed_dim)
         vectors = encoder.encode(NAMES)
-        return segment_stored(file, sidecar, vectors, NAMES).label_map
+        return StoredEmbeddings.open(file, sidecar).segment(vectors, NAMES).label_map
 
     return call
 
@@ -118,7 +118,7 @@ def test_label_vectors_of_another_width_are_refused(model, ask, tmp_path):
     ask(model, draw(64, 64))
     sidecar = Sidecar.read(tmp_path / "a.json")
     with pytest.raises(LabelError, match=r"17.*16"):
-        segment_stored(tmp_path / "a.npy", sidecar, torch.ones(2, 17), ["a", "b"])
+        StoredEmbeddings.open(tmp_path / "a.npy", sidecar).segment(torch.ones(2, 17), ["a", "b"])
 
 
 def test_an_array_that_is_not_what_its_sidecar_says_is_refused(model, ask, tmp_path):
@@ -126,7 +126,7 @@ def test_an_array_that_is_not_what_its_sidecar_says_is_refused(model, ask, tmp_p
     np.save(tmp_path / "a.npy", np.zeros((3, 8, 8), np.float32))
     sidecar = Sidecar.read(tmp_path / "a.json")
     with pytest.raises(DataError, match="3 channels"):
-        segment_stored(tmp_path / "a.npy", sidecar, torch.ones(2, 16), ["a", "b"])
+        StoredEmbeddings.open(tmp_path / "a.npy", sidecar).segment(torch.ones(2, 16), ["a", "b"])
 
 
 def test_other_weights_have_another_fingerprint(model):

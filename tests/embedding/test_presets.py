@@ -24,6 +24,9 @@ def test_presets_have_the_shapes_of_their_consumers(model):
         "openscene": ((16, 60, 80), "float16"),
         "feature3dgs": ((16, 360, 480), "float16"),
         "vlmaps": ((1, 16, 390, 520), "float32"),
+        "vlmaps-h5": ((1, 16, 390, 520), "float32"),
+        "langsplat": ((16, 60, 80), "float16"),
+        "scenesplat": ((16, 60, 80), "float16"),
     }
 
 

@@ -24,17 +24,24 @@ class PictureOptions(Options):
     """Which pictures, and where the results go.
 
     Attributes:
-        images: Pictures, folders, patterns, or a list of pictures (.txt).
+        images: Pictures, videos, folders, patterns, or a list of pictures (.txt).
         out: Folder for the results.
         orientation: displayed turns pictures as their EXIF orientation says; stored keeps pixels
             as they lie in the file, as poses of cameras expect.
         max_megapixels: Largest picture that is read.
+        start: First frame of each sequence, counted from 0: of a video, or the pictures of a
+            folder.
+        stop: One past the last frame of each sequence.
+        frame_stride: Every how many frames of a sequence.
     """
 
     images: Annotated[Sequence[str], Spelling("IMAGE", positional=True)]
     out: Annotated[Path, Spelling("DIR")]
     orientation: Literal["displayed", "stored"] = "displayed"
     max_megapixels: Annotated[Positive, Spelling("MP")] = 1000
+    start: NonNegative = 0
+    stop: Positive | None = None
+    frame_stride: Positive = 1
 
     def lock(self) -> AbstractContextManager[None]:
         """See `Options`."""

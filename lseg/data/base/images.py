@@ -141,8 +141,8 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
     for path in found:
         if path.suffix.lower() in VIDEO_SUFFIXES:
             raise ImageError(
-                f"{path} is a video: extract its frames first, for instance with "
-                f"ffmpeg -i {path.name} frames/%06d.png"
+                f"{path} is a video: name it itself to predict, embed or depth; or extract its "
+                f"frames first, for instance with ffmpeg -i {path.name} frames/%06d.png"
             )
     for line in unreadable(left_out - found):
         warnings.warn(line, LSegWarning, stacklevel=2)
