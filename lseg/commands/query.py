@@ -1,7 +1,6 @@
 """`lseg query`: label maps from files of embeddings, without the network."""
 
 import glob
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -17,6 +16,7 @@ from lseg.commands.record import OptionsRecord
 from lseg.config import TextConfig
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
+from lseg.data.base.patterns import matches
 from lseg.embedding.files import FORMATS
 from lseg.embedding.presets import PRESETS
 from lseg.embedding.query import segment_stored
@@ -25,6 +25,7 @@ from lseg.errors import CheckpointError, DataError
 from lseg.inference.sharding import Shard, process_group
 from lseg.memory.asking import TaughtAsking
 from lseg.memory.file import read_examples
+from lseg.parsing import parse_json
 from lseg.paths import user_path
 from lseg.pipeline.loop import Patience, end_run, run_rows
 from lseg.pipeline.rows import Row, check_results, common_folder, tree_pattern
@@ -157,7 +158,7 @@ def list_embeddings(sources: Iterable[str]) -> dict[Path, Found]:
             raise DataError(f"there is no file or folder {source}")
         pattern = str(path) if folder is None else tree_pattern(folder)
         none = True
-        for file in map(Path, glob.iglob(pattern, recursive=True)):
+        for file in matches(pattern):
             sidecar = _described(file) if file.suffix in FORMATS else None
             if sidecar is not None:
                 found.setdefault(file, Found(sidecar, folder or file.parent))
@@ -188,7 +189,7 @@ def _described(file: Path) -> Path | None:
     for candidate in sorted({file.stem, *stems}):
         sidecar = file.with_name(f"{candidate}.json")
         try:
-            if json.loads(sidecar.read_text("utf-8")).get("file") == file.name:
+            if parse_json(sidecar.read_text("utf-8")).get("file") == file.name:
                 return sidecar
         except (OSError, ValueError, AttributeError):
             continue

@@ -15,6 +15,7 @@ from lseg.errors import ConfigError
 from lseg.paths import ASSETS, is_file
 from lseg.text.location import FOLDER
 from lseg.text.pretrained import cached_weights
+from lseg.text.remote_code import refuse_remote_code
 from lseg.text.source import FreeText
 from lseg.text.tower import build_text_tower, quick_gelu_twin, text_config
 from lseg.text.waiting import told_if_slow
@@ -128,6 +129,7 @@ def _tokenizer(model: str) -> Any:
     """What turns a model's prompts into numbers; SigLIP's and others' come from a model hub."""
     import open_clip
 
+    refuse_remote_code(model)
     return _explained(f"the tokenizer of {model!r}", lambda: open_clip.get_tokenizer(model))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unicodedata
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from lseg.data.base.text_files import read_text
 from lseg.errors import LabelError, shown
+from lseg.parsing import parse_json
 from lseg.paths import expanded, is_file, resolve_data_path, user_path
 
 _ACCEPTED = (
@@ -116,11 +116,10 @@ def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
         LabelError: If the file cannot be read, is no JSON object of strings, names a class that is
             not in `classes`, or gives two classes the same prompt.
     """
+    text = read_text(Path(path), LabelError, f". {_PROMPTS}")
     try:
-        pairs = json.loads(
-            read_text(Path(path), LabelError, f". {_PROMPTS}"), object_pairs_hook=list
-        )
-    except json.JSONDecodeError as error:
+        pairs = parse_json(text, object_pairs_hook=list)
+    except ValueError as error:
         raise LabelError(f"{path} is not valid JSON: {error}. {_PROMPTS}") from error
     # The hook turns JSON objects into lists of tuples; a JSON array has other members, or none.
     if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
@@ -151,7 +150,9 @@ def prompts_of(
                 f"the closest are {', '.join(map(repr, close))}. Correct or remove that entry."
             )
         if not isinstance(prompt, str) or not prompt.strip():
-            raise LabelError(f"{origin}: the prompt of {name!r} is {prompt!r}. {_PROMPTS}")
+            raise LabelError(
+                f"{origin}: the prompt of {shown(name)} is {shown(prompt)}. {_PROMPTS}"
+            )
         prompts[name] = prompt
     labels = [clean_label(prompts.get(name, name), origin) for name in classes]
     refuse_repeated(labels, f"the prompts of {origin}")
