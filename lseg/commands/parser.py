@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
@@ -18,6 +19,8 @@ from lseg.commands.suggestions import nearest
 from lseg.errors import ConfigError, shown
 from lseg.parsing import parse_yaml
 from lseg.paths import user_path
+
+_LONGEST = 200  # characters of a value in a message
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -165,7 +168,8 @@ class OptionsParser(ArgumentParser):
         if wrong:
             (option,) = (option for option in self.options if option.name == wrong[1])
             given = re.search(r"Got value: (.*)", wrong[2], re.DOTALL)
-            return f"{option.flag} {given[1] if given else ''}".rstrip() + f": {_accepted(option)}"
+            value = textwrap.shorten(given[1], _LONGEST, placeholder=" ...") if given else ""
+            return f"{option.flag} {value}".rstrip() + f": {_accepted(option)}"
         unknown = re.match(r"unrecognized arguments: ((--[^=\s]+).*|.*)", message, re.DOTALL)
         if unknown and unknown[2]:
             return f"there is no option {unknown[2]}" + nearest(unknown[2], self._flags())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lseg.config import NetworkConfig
-from lseg.errors import CheckpointError, ConfigError
+from lseg.errors import CheckpointError, ConfigError, shown
 from lseg.files import read_json
 from lseg.models.bounded import bounded_modules
 from lseg.models.transformers_config import with_architecture
@@ -88,7 +88,7 @@ class Network(nn.Module):
         own, source = cls.config_type.architecture, checkpoint.source
         if checkpoint.architecture != own:
             raise CheckpointError(
-                f"{source} is a network of the kind {checkpoint.architecture!r}, and "
+                f"{source} is a network of the kind {shown(checkpoint.architecture)}, and "
                 f"{cls.__name__} one of {own!r}: lseg.load_model loads any kind"
             )
         try:

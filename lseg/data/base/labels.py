@@ -146,8 +146,8 @@ def prompts_of(
         if name not in classes:
             close = get_close_matches(name, classes, n=3, cutoff=0.5) or list(classes[:3])
             raise LabelError(
-                f"{origin} has a prompt for {name!r}, which is none of the {len(classes)} classes; "
-                f"the closest are {', '.join(map(repr, close))}. Correct or remove that entry."
+                f"{origin} has a prompt for {shown(name)}, which is none of the {len(classes)} "
+                f"classes; the closest are {', '.join(map(repr, close))}. Correct or remove that entry."
             )
         if not isinstance(prompt, str) or not prompt.strip():
             raise LabelError(
@@ -178,7 +178,7 @@ def _clean(labels: Iterable[object], origin: str) -> list[str]:
     cleaned = []
     for label in labels:
         if not isinstance(label, str):
-            raise LabelError(f"{label!r} in {origin} is not a string. {_ACCEPTED}")
+            raise LabelError(f"{shown(label)} in {origin} is not a string. {_ACCEPTED}")
         if clean_name(label) and not clean_name(label).startswith("#"):
             cleaned.append(clean_label(label, origin))
     if not cleaned:
@@ -196,9 +196,11 @@ def clean_label(label: str, origin: str) -> str:
     """
     synonyms = [clean_name(part) for part in label.split("|")]
     if not any(synonyms):
-        raise LabelError(f"the label {label!r} in {origin} has only empty synonyms. {_ACCEPTED}")
+        raise LabelError(
+            f"the label {shown(label)} in {origin} has only empty synonyms. {_ACCEPTED}"
+        )
     if any("\ud800" <= character <= "\udfff" for character in label):
-        raise LabelError(f"the label {label!r} in {origin} is no valid text: give it as UTF-8")
+        raise LabelError(f"the label {shown(label)} in {origin} is no valid text: give it as UTF-8")
     return "|".join(part for part in synonyms if part)
 
 

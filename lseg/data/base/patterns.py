@@ -23,6 +23,8 @@ def matches(pattern: str | Path) -> Iterator[Path]:
         return
     place = parts.index(_BELOW)
     head, tail = Path(*parts[:place]), parts[place + 1 :]
+    while tail[:1] == (_BELOW,):
+        tail = tail[1:]
     tops = map(Path, glob.iglob(str(head))) if glob.has_magic(str(head)) else [head]
     for top in tops:
         for folder in _folders(top):
