@@ -98,13 +98,12 @@ def read_table(path: Path) -> FigureTable:
             "that `lseg evaluate --out` of this version has written"
         )
     try:
-        classes, areas = field(values, "classes", list), field(values, "areas", dict)
+        classes = field(values, "classes", list)
         protocol = _protocol(field(values, "protocol", dict), len(classes))
-    except ValueError as error:
+        areas = PictureAreas.from_json(field(values, "areas", dict), len(classes))
+    except ValueError as error:  # such as the DataError of the areas
         raise DataError(f"{path} is no table of `lseg evaluate --out`: {error}") from error
-    return FigureTable(
-        str(path), protocol, tuple(map(str, classes)), PictureAreas.from_json(areas, len(classes))
-    )
+    return FigureTable(str(path), protocol, tuple(map(str, classes)), areas)
 
 
 def _protocol(values: dict[str, Any], classes: int) -> Protocol:

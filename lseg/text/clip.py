@@ -16,7 +16,7 @@ from lseg.paths import ASSETS, is_file
 from lseg.text.location import FOLDER
 from lseg.text.pretrained import cached_weights
 from lseg.text.remote_code import refuse_remote_code
-from lseg.text.source import FreeText
+from lseg.text.source import Answer, FreeText
 from lseg.text.tower import build_text_tower, quick_gelu_twin, text_config
 from lseg.text.waiting import told_if_slow
 

@@ -118,11 +118,10 @@ def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
     """
     text = read_text(Path(path), LabelError, f". {_PROMPTS}")
     try:
-        pairs = parse_json(text, object_pairs_hook=list)
+        pairs = parse_json(text, object_pairs_hook=tuple)
     except ValueError as error:
         raise LabelError(f"{path} is not valid JSON: {error}. {_PROMPTS}") from error
-    # The hook turns JSON objects into lists of tuples; a JSON array has other members, or none.
-    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+    if not isinstance(pairs, tuple):  # which the hook makes of objects alone
         raise LabelError(f"{path} does not hold a JSON object. {_PROMPTS}")
     return prompts_of(pairs, classes, f"{path}")
 
@@ -147,7 +146,8 @@ def prompts_of(
             close = get_close_matches(name, classes, n=3, cutoff=0.5) or list(classes[:3])
             raise LabelError(
                 f"{origin} has a prompt for {shown(name)}, which is none of the {len(classes)} "
-                f"classes; the closest are {', '.join(map(repr, close))}. Correct or remove that entry."
+                f"classes; the closest are {', '.join(map(repr, close))}. Correct or remove that "
+                "entry."
             )
         if not isinstance(prompt, str) or not prompt.strip():
             raise LabelError(
