@@ -77,8 +77,8 @@ def _split_line(root: Path, line: str, where: str) -> tuple[str, str]:
         if is_file(root / image) and is_file(root / mask):
             return image, mask
     raise DataError(
-        f"{where} is {shown(line)}, which names no image and mask that exist. Separate the two with "
-        f"a tab if names hold spaces.\nExpected: {LAYOUT}"
+        f"{where} is {shown(line)}, which names no image and mask that exist. Separate the two "
+        f"with a tab if names hold spaces.\nExpected: {LAYOUT}"
     )
 
 
