@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import yaml  # type: ignore[import-untyped]
 
@@ -88,7 +88,7 @@ def field(values: object, name: str, kind: type[FieldT]) -> FieldT:
         value = float(value)
     if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"its {name!r} is {shown(value)}, which is no {_KINDS[kind]}")
-    return cast("FieldT", value)
+    return value
 
 
 def _expanded_size(node: yaml.Node, known: dict[int, int]) -> int:
