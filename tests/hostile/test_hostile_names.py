@@ -14,6 +14,7 @@ NAMES = [
     "UPPER.PNG", "no suffix", "a.jpeg", "x" * 200 + ".png", "#.png", "a,b.png", "=.png",
     "\udce9.png", "\udcff\udcfe.png", "predict.png",
 ]  # fmt: skip
+RUN = {"out", "out/predict.yaml", "out/predict.index.jsonl"}
 ENDINGS = (".png", ".overlay.png", ".json")
 
 
@@ -38,7 +39,7 @@ def test_a_name(command, model_folder, folder, tmp_path, name):
     )
     assert told is None
     stem = name.removesuffix((folder / name).suffix)
-    results = {f"out/{stem}{ending}" for ending in ENDINGS} | {"out", "out/predict.yaml"}
+    results = {f"out/{stem}{ending}" for ending in ENDINGS} | RUN
     assert set(tree(tmp_path)) == set(before) | results
     assert Image.open(out / f"{stem}.png").size == (40, 33)
 
