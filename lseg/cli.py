@@ -9,7 +9,7 @@ from lseg.commands.dead_workers import dead_worker
 from lseg.commands.notes import notes_on_stderr
 from lseg.commands.suggestions import nearest
 from lseg.commands.table import COMMANDS, Command
-from lseg.errors import ConfigError, IncompleteRunError, LSegError, shown
+from lseg.errors import ConfigError, IncompleteRunError, LSegError, escaped_lines, shown
 from lseg.files import NO_ROOM
 
 TRAINING = {
@@ -123,7 +123,7 @@ def _line(name: str, text: str) -> str:
 def _message(error: LSegError) -> str:
     """The error's own words, also where a worker process has wrapped them in its traceback."""
     words = str(error).rsplit("lseg.errors.", 1)[-1]
-    return words.removeprefix(f"{type(error).__name__}: ").strip()
+    return escaped_lines(words.removeprefix(f"{type(error).__name__}: ").strip())
 
 
 def _escape_what_cannot_be_printed() -> None:

@@ -4,9 +4,10 @@ import dataclasses
 import difflib
 import typing
 from dataclasses import dataclass, field
+from types import UnionType
 from typing import Any, ClassVar, Literal, Self
 
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, shown
 
 Readout = Literal["ignore", "add", "project"]
 Block = Literal["none", "depthwise", "bottleneck"]
@@ -20,6 +21,19 @@ DepthActivation = Literal["relu", "sigmoid"]
 HALF = (0.5, 0.5, 0.5)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+LARGEST_SIDE = 4096
+"""To which a model may want the shorter side of pictures resized, in pixels."""
+
+LARGEST_NUMBER = 2**16
+"""In a configuration that is read; no width and no depth of a network comes near it, and building
+what is asked for beyond would take hours, or all of the memory."""
+
+NOT_OF_A_NETWORK = (
+    "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir",
+)  # fmt: skip
+"""Arguments of `timm.create_model` that say where weights come from: it would fetch a file, or open
+one of this machine, that somebody's configuration names."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,15 @@ class TrunkConfig:
     odd_grids: OddGrids = "pad"
     readout_activation: ReadoutActivation = "gelu"
 
+    def __post_init__(self) -> None:
+        """Refuses options that would load weights."""
+        for name in NOT_OF_A_NETWORK:
+            if name in self.backbone_options:
+                raise ConfigError(
+                    f"backbone_options has {name!r}: options say what the network is like; give "
+                    "weights as `backbone_weights` of a training"
+                )
+
 
 @dataclass(frozen=True)
 class TextConfig:
@@ -88,7 +111,18 @@ class TextConfig:
     def __post_init__(self) -> None:
         """Refuses templates without a place for the label."""
         if not self.templates or not all("{}" in template for template in self.templates):
-            raise ConfigError(f"templates are {self.templates}: each needs a {{}} for the label")
+            raise ConfigError(
+                f"templates are {shown(self.templates)}: each needs a {{}} for the label"
+            )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """From plain values.
+
+        Raises:
+            ConfigError: If a key is unknown, or a value of another type.
+        """
+        return _build(cls, values, cls.__name__)
 
 
 @dataclass(frozen=True)
@@ -107,6 +141,16 @@ class Preprocessing:
     std: tuple[float, float, float] = HALF
     size: int = 480
     guided: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses values that no picture can be prepared by."""
+        if 0 in self.std:
+            raise ConfigError(f"std is {self.std}: pixel values cannot be divided by 0")
+        if not 0 <= self.size <= LARGEST_SIDE:
+            raise ConfigError(
+                f"size is {shown(self.size)}: give a side in pixels, at most {LARGEST_SIDE}, or 0 "
+                "for no resizing"
+            )
 
 
 @dataclass(frozen=True)
@@ -327,9 +371,9 @@ def _build(cls: Any, values: Any, where: str) -> Any:
     arguments = {}
     for key, value in values.items():
         if key not in types:
-            near = difflib.get_close_matches(key, types, n=1)
+            near = difflib.get_close_matches(str(key)[:64], types, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(types)}"
-            raise ConfigError(f"{where} has no field {key!r}: {hint}")
+            raise ConfigError(f"{where} has no field {shown(key)}: {hint}")
         if dataclasses.is_dataclass(types[key]):
             value = _build(types[key], value, f"{where}.{key}")
         else:
@@ -339,14 +383,51 @@ def _build(cls: Any, values: Any, where: str) -> Any:
 
 
 def _checked(kind: Any, value: Any, where: str) -> Any:
-    """A plain value of a field: choices must exist, lists become tuples of the right length."""
+    """A plain value in the type of its field: lists become tuples, whole numbers real ones.
+
+    Raises:
+        ConfigError: If it is of another type, none of the choices, or has a number that is not
+            finite or too large.
+    """
+    if not _is_moderate(value):
+        raise ConfigError(f"{where} is {shown(value)}: give numbers up to {LARGEST_NUMBER}")
     members = typing.get_args(kind)
-    if typing.get_origin(kind) is Literal and value not in members:
-        raise ConfigError(f"{where} is {value!r}: choose one of {', '.join(map(str, members))}")
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} is {value!r}: give a list")
-        if Ellipsis not in members and len(value) != len(members):
+            raise ConfigError(f"{where} is {shown(value)}: give a list")
+        if Ellipsis in members:
+            members = members[:1] * len(value)
+        if len(value) != len(members):
             raise ConfigError(f"{where} has {len(value)} values: give {len(members)}")
-        return tuple(value)
-    return value
+        pairs = enumerate(zip(members, value, strict=True))
+        return tuple(_checked(member, part, f"{where}[{i}]") for i, (member, part) in pairs)
+    if typing.get_origin(kind) is Literal:
+        if value in members:
+            return value
+        accepted = "choose one of " + ", ".join(map(str, members))
+    elif typing.get_origin(kind) is UnionType:  # only `str | None`
+        if value is None or isinstance(value, str):
+            return value
+        accepted = "give a text, or null"
+    elif kind is float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        accepted = "give a number"
+    else:
+        plain = typing.get_origin(kind) or kind
+        if isinstance(value, plain) and (plain is bool or not isinstance(value, bool)):
+            return value
+        accepted = f"give {_PLAIN_TYPES[plain]}"
+    raise ConfigError(f"{where} is {shown(value)}: {accepted}")
+
+
+_PLAIN_TYPES = {bool: "true or false", int: "a whole number", str: "a text", dict: "a mapping"}
+
+
+def _is_moderate(value: Any) -> bool:
+    """Whether all numbers in a plain value are finite, and none is too large to build."""
+    if isinstance(value, dict):
+        return all(map(_is_moderate, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_moderate, value))
+    return not isinstance(value, int | float) or -LARGEST_NUMBER <= value <= LARGEST_NUMBER

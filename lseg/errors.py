@@ -5,14 +5,39 @@ do next; the command line prints it without a traceback and exits with 2.
 """
 
 import reprlib
+import unicodedata
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = 72
+_SHORT.maxother = 72
+_SHORT.maxlong = 72
+
+_UNPRINTED = ("Cc", "Zl", "Zp")  # controls, and what ends a line or a paragraph
 
 
-def shown(text: str) -> str:
-    """A text between quotes for a message, its middle left out where it is long."""
-    return _SHORT.repr(text)
+def shown(value: object) -> str:
+    """A value for a message, a text between quotes; the middle is left out where it is long."""
+    return _SHORT.repr(value)
+
+
+def escaped(text: str) -> str:
+    r"""A text in one line that no terminal obeys: control characters as escapes, such as `\x1b`.
+
+    Names of files may hold any of them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _UNPRINTED
+        else character
+        for character in text
+    )
+
+
+def escaped_lines(text: str) -> str:
+    """As `escaped`, of a text whose lines are meant."""
+    return "\n".join(map(escaped, text.split("\n")))
 
 
 class LSegError(ValueError):

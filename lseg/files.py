@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from lseg.errors import CheckpointError, OutputError
+from lseg.parsing import parse_json
 from lseg.paths import user_path
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: If the file cannot be read, or holds no object.
     """
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = parse_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict):

@@ -17,9 +17,11 @@ def user_path(path: str | os.PathLike[str], kind: type[LSegError] = LSegError) -
     A shell leaves the `~` of `--out=~/maps` alone, and so do configuration files.
 
     Raises:
-        LSegError: Of this kind, if no file can have that name: it is too long, or holds a null
-            character.
+        LSegError: Of this kind, if no file can have that name: it is no text, is too long, or holds
+            a null character.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise kind(f"{shown(path)} is no path: give the name of a file or folder")
     found, text = expanded(path), shown(os.fspath(path))
     for place in (
         found,

@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"backbone_weights: no such file {path}; give a path, or 'timm'")
     try:
-        return load_state_dict(str(path))
+        return load_state_dict(str(path), weights_only=True)
     except Exception as error:  # any of pickle's, zip's and safetensors' errors
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{path} cannot be read as weights: {reason}") from error

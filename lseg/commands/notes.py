@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from lseg.errors import LSegWarning
+from lseg.errors import LSegWarning, escaped_lines
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def notes_on_stderr() -> Iterator[None]:
                 others(message, category, filename, lineno, file, line)
             elif str(message) not in said:
                 said.add(str(message))
-                print(f"lseg: note: {message}", file=sys.stderr)
+                print(f"lseg: note: {escaped_lines(str(message))}", file=sys.stderr)
 
         warnings.showwarning = show
         yield

@@ -6,18 +6,21 @@ import argparse
 import dataclasses
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
-import yaml  # type: ignore[import-untyped]
 from docstring_parser import Docstring, DocstringStyle, parse
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
 from lseg.commands.options.base import Option, Options, options_of
 from lseg.commands.suggestions import nearest
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, shown
+from lseg.parsing import parse_yaml
 from lseg.paths import user_path
+
+_LONGEST = 200  # characters of a value in a message
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 
@@ -121,9 +124,9 @@ class OptionsParser(ArgumentParser):
             ConfigError: If it cannot be read, or something in it is no option or of another kind.
         """
         try:
-            values = yaml.safe_load(file.read_text("utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: a date that is none
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            values = parse_yaml(file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise ConfigError(f"--config {file} cannot be read: {reason}") from error
         if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
             raise ConfigError(f"--config {file} must hold options, `name: value` on each line")
@@ -140,11 +143,11 @@ class OptionsParser(ArgumentParser):
         for key, value in values.items():
             name = key.replace("-", "_")
             if name not in known:
-                self.error(f"{where}: there is no option {key!r}{nearest(name, list(known))}")
+                self.error(f"{where}: there is no option {shown(key)}{nearest(name, list(known))}")
             several = known[name].many and value is not None and not isinstance(value, list)
             found[name] = [value] if several else value
             if known[name].kind is bool and not isinstance(value, bool | None):
-                self.error(f"{where}: {key} is {value!r}: give true or false")
+                self.error(f"{where}: {key} is {shown(value)}: give true or false")
         try:
             return vars(self.parse_object(found, defaults=False))
         except ConfigError as error:
@@ -165,7 +168,8 @@ class OptionsParser(ArgumentParser):
         if wrong:
             (option,) = (option for option in self.options if option.name == wrong[1])
             given = re.search(r"Got value: (.*)", wrong[2], re.DOTALL)
-            return f"{option.flag} {given[1] if given else ''}".rstrip() + f": {_accepted(option)}"
+            value = textwrap.shorten(given[1], _LONGEST, placeholder=" ...") if given else ""
+            return f"{option.flag} {value}".rstrip() + f": {_accepted(option)}"
         unknown = re.match(r"unrecognized arguments: ((--[^=\s]+).*|.*)", message, re.DOTALL)
         if unknown and unknown[2]:
             return f"there is no option {unknown[2]}" + nearest(unknown[2], self._flags())

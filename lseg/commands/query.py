@@ -16,6 +16,7 @@ from lseg.commands.record import OptionsRecord
 from lseg.config import TextConfig
 from lseg.data.base.images import load_image
 from lseg.data.base.labels import parse_labels
+from lseg.data.base.patterns import matches
 from lseg.embedding.files import FORMATS
 from lseg.embedding.found import file_of, find_sidecar, sidecar_of
 from lseg.embedding.sidecar import Sidecar, label_encoder
@@ -158,7 +159,7 @@ def list_embeddings(sources: Iterable[str]) -> dict[Path, Found]:
             raise DataError(f"there is no file or folder {source}")
         pattern = str(path) if folder is None else tree_pattern(folder)
         none = True
-        for match in map(Path, glob.iglob(pattern, recursive=True)):
+        for match in matches(pattern):
             if folder is not None and match.suffix != ".json":
                 continue
             pair = _pair(match)

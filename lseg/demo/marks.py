@@ -5,7 +5,7 @@ from typing import Any
 from lseg.data.base.labels import clean_name
 from lseg.demo.limits import Limits
 from lseg.demo.questions import OTHER
-from lseg.errors import ImageError, LabelError
+from lseg.errors import ImageError, LabelError, shown
 from lseg.memory.marks import Box, Marks, Strokes
 from lseg.text.encoder import SYNONYM_SEPARATOR
 
@@ -76,5 +76,5 @@ def _numbers(value: Any, count: int) -> list[float]:
         isinstance(number, int | float) and abs(number) < 1e6  # neither infinite nor NaN
         for number in numbers
     ):
-        raise ImageError(f"{str(value)[:60]} in marks: give {count} number(s), as in {FORMS}")
+        raise ImageError(f"{shown(value)} in marks: give {count} number(s), as in {FORMS}")
     return numbers

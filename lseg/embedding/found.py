@@ -1,10 +1,10 @@
 """Which JSON tells of a file of embeddings."""
 
-import json
 from pathlib import Path
 
 from lseg.embedding.presets import PRESETS
 from lseg.errors import DataError
+from lseg.parsing import parse_json
 
 
 def sidecar_of(file: Path) -> Path:
@@ -39,7 +39,7 @@ def find_sidecar(file: Path) -> Path | None:
 def file_of(sidecar: Path) -> Path | None:
     """The file or array that a JSON tells of; None if it tells of none."""
     try:
-        values = json.loads(sidecar.read_text("utf-8"))
+        values = parse_json(sidecar.read_text("utf-8"))
         return sidecar.parent / str(values["file"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,5 @@
 """What is written beside a file of embeddings: how it was made, enough to ask it for labels."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from lseg.config import TextConfig
-from lseg.errors import DataError
+from lseg.config import LSegConfig, TextConfig
+from lseg.data.base.decoding import MAX_PIXELS
+from lseg.errors import DataError, shown
 from lseg.inference.embed_config import EmbedConfig, PaddedSizes, Size
 from lseg.inference.embeddings import EmbeddedPicture
+from lseg.inference.layout import check_layout
 from lseg.models.lseg import LSeg
 from lseg.models.regularization import SpatialBlock
+from lseg.parsing import field, parse_json
 from lseg.paths import exists, resolve_data_path
 from lseg.store.tensors import fingerprint
 from lseg.text.encoder import LabelEncoder
 from lseg.text.location import located, path_from, relative
+
+_NO_SIDECAR = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RuntimeError,
+)  # fmt: skip
+"""Raised while a file is read that is none, or a damaged one; the last by weights of the block."""
 
 
 def describe_model(model: LSeg, folder: Path | None = None) -> dict[str, Any]:
@@ -101,11 +108,11 @@ def made_with(sidecar: Path, settings: dict[str, Any]) -> bool:
     It may have been moved since: what counts is which files its paths lead to.
     """
     try:
-        told = json.loads(sidecar.read_text("utf-8"))
+        told = parse_json(sidecar.read_text("utf-8"))
         text = "text" not in settings or (
             _find_text(told, sidecar.parent) == _find_text(settings, sidecar.parent)
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except _NO_SIDECAR:
         return False  # it is none
     return text and all(
         key in told and told[key] == value for key, value in settings.items() if key != "text"
@@ -164,22 +171,24 @@ class Sidecar:
             DataError: If it is missing, or was not written by `lseg embed`.
         """
         try:
-            values = json.loads(path.read_text("utf-8"))
+            values = parse_json(path.read_text("utf-8"))
             text, tower = _find_text(values, path.parent)
             padding, codes, regions = (values.get(key) for key in ("padding", "codes", "regions"))
+            layout = field(values, "layout", str)
+            check_layout(layout)
             return cls(
                 text,
                 tower,
-                int(values["embed_dim"]),
-                float(values["logit_scale"]),
+                field(values, "embed_dim", int),
+                field(values, "logit_scale", float),
                 _build_block(values["spatial_block"]),
-                bool(values["normalized"]),
-                str(values["layout"]),
-                str(values["source"]),
-                _size(values["image"]),
-                _size(values["network_input"]),
-                padding and PaddedSizes(_size(padding["input"]), _size(padding["output"])),
-                None if values["pca"] is None else str(values["pca"]["file"]),
+                field(values, "normalized", bool),
+                layout,
+                field(values, "source", str),
+                _size(values, "image"),
+                _size(values, "network_input"),
+                padding and PaddedSizes(_size(padding, "input"), _size(padding, "output")),
+                None if values["pca"] is None else field(values["pca"], "file", str),
                 values.get("orientation") != "stored",
                 str(values.get("weights", "")),
                 bool(values.get("cells", False)),
@@ -192,8 +201,10 @@ class Sidecar:
                 f"there is no {path}: embeddings are asked with the JSON that `lseg embed` "
                 "writes beside them"
             ) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} was not written by `lseg embed`: {error!r}") from error
+        except _NO_SIDECAR as error:
+            raise DataError(
+                f"{path} was not written by `lseg embed`, or is damaged: {shown(error)}"
+            ) from error
 
 
 def _find_text(values: dict[str, Any], folder: Path) -> tuple[TextConfig, str | None]:
@@ -201,13 +212,13 @@ def _find_text(values: dict[str, Any], folder: Path) -> tuple[TextConfig, str | 
 
     Where the tower is not, the model may still be where it was when the embeddings were made.
     """
-    text = dict(values["text"])
+    text = dict(field(values, "text", dict))
     tower = text.pop("tower")
-    config = located(TextConfig(**{**text, "templates": tuple(text["templates"])}), folder)
+    config = located(TextConfig.from_dict(text), folder)
     if tower is None:
         return config, None
     found = resolve_data_path(tower, folder)
-    model = Path(values.get("checkpoint", ""), found.name)
+    model = Path(str(values.get("checkpoint", "")), found.name)
     return config, str(found if exists(found) or not exists(model) else model)
 
 
@@ -219,12 +230,14 @@ def label_encoder(text: TextConfig, tower: str | None, width: int) -> LabelEncod
 
 
 def _codes(told: dict[str, Any]) -> CodesTold:
-    grid, output = _size(told["grid"]), _size(told["output"])
-    return CodesTold(str(told["basis"]), str(told["sha256"]), grid, output)
+    basis, sha256 = (field(told, name, str) for name in ("basis", "sha256"))
+    return CodesTold(basis, sha256, _size(told, "grid"), _size(told, "output"))
 
 
-def _size(values: list[int]) -> Size:
-    height, width = (int(value) for value in values)
+def _size(values: object, name: str) -> Size:
+    height, width = (int(value) for value in field(values, name, list))
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise ValueError(f"its {name!r} is {height} x {width}")
     return height, width
 
 
@@ -242,6 +255,10 @@ def _describe_block(block: nn.Module, activation: str) -> dict[str, Any] | None:
 def _build_block(values: dict[str, Any] | None) -> nn.Module:
     if values is None:
         return nn.Identity()
-    block = SpatialBlock(values["kind"], values["depth"], values["activation"])
+    config = LSegConfig.from_dict({
+        "block": values["kind"], "block_depth": values["depth"],
+        "block_activation": values["activation"],
+    })  # fmt: skip
+    block = SpatialBlock(config.block, config.block_depth, config.block_activation)
     block.load_state_dict({name: torch.tensor(value) for name, value in values["weights"].items()})
     return block.eval().requires_grad_(False)

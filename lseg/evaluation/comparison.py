@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lseg.errors import DataError
+from lseg.errors import DataError, shown
 from lseg.evaluation.bootstrap import RESAMPLES, SEED, Interval, interval, resampled_miou
 from lseg.evaluation.figures import Protocol
 from lseg.evaluation.picture_areas import PictureAreas
 from lseg.evaluation.report import listed
+from lseg.parsing import field, parse_json
 from lseg.paths import user_path
 
 
@@ -87,7 +87,7 @@ def read_table(path: Path) -> FigureTable:
     """
     path = user_path(path, DataError)
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = parse_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a table of figures: {error}") from error
     parts = ("protocol", "classes", "areas")
@@ -97,24 +97,33 @@ def read_table(path: Path) -> FigureTable:
             f"{path} has no {', '.join(lacking)}, so its pictures cannot be compared: give a file "
             "that `lseg evaluate --out` of this version has written"
         )
-    names = [field.name for field in fields(Protocol)]
-    classes, protocol, areas = values["classes"], values["protocol"], values["areas"]
-    if not (
-        isinstance(classes, list)
-        and isinstance(areas, dict)
-        and isinstance(protocol, dict)
-        and sorted(protocol) == sorted(names)
-    ):
-        raise DataError(
-            f"{path}: `classes` must be a list, `areas` an object, and `protocol` an object with "
-            f"{', '.join(names)}"
-        )
-    return FigureTable(
-        str(path),
-        Protocol(**protocol),
-        tuple(map(str, classes)),
-        PictureAreas.from_json(areas, len(classes)),
+    try:
+        classes = field(values, "classes", list)
+        protocol = _protocol(field(values, "protocol", dict), len(classes))
+        areas = PictureAreas.from_json(field(values, "areas", dict), len(classes))
+    except ValueError as error:  # such as the DataError of the areas
+        raise DataError(f"{path} is no table of `lseg evaluate --out`: {error}") from error
+    return FigureTable(str(path), protocol, tuple(map(str, classes)), areas)
+
+
+def _protocol(values: dict[str, Any], classes: int) -> Protocol:
+    """What a table says of how it was made.
+
+    Raises:
+        ValueError: If something is lacking, unknown or of another type.
+    """
+    names = [one.name for one in fields(Protocol)]
+    if sorted(values) != sorted(names):
+        raise ValueError(f"`protocol` must be an object with {', '.join(names)}")
+    found = Protocol(
+        field(values, "dataset", str),
+        field(values, "split", str),
+        field(values, "ignore_index", int),
+        field(values, "first", int),
     )
+    if not 0 <= found.first <= classes:
+        raise ValueError(f"its 'first' is {shown(found.first)}: it has {classes} classes")
+    return found
 
 
 def compare(
@@ -146,10 +155,10 @@ def compare(
 
 def _obstacles(first: FigureTable, second: FigureTable) -> Iterator[str]:
     """Why two tables have nothing to do with one another."""
-    for field in fields(Protocol):
-        one, other = (getattr(table.protocol, field.name) for table in (first, second))
+    for part in fields(Protocol):
+        one, other = (getattr(table.protocol, part.name) for table in (first, second))
         if one != other:
-            yield f"their {field.name} is {one!r} and {other!r}"
+            yield f"their {part.name} is {shown(one)} and {shown(other)}"
     if first.classes != second.classes:
         yield f"their labels differ, {_labels(first.classes, second.classes)}"
     ours, theirs = set(first.areas.names), set(second.areas.names)
@@ -175,4 +184,4 @@ def _labels(first: tuple[str, ...], second: tuple[str, ...]) -> str:
     if len(first) != len(second):
         return f"{len(first)} and {len(second)} of them"
     place = next(i for i, pair in enumerate(zip(first, second, strict=True)) if pair[0] != pair[1])
-    return f"number {place} is {first[place]!r} and {second[place]!r}"
+    return f"number {place} is {shown(first[place])} and {shown(second[place])}"

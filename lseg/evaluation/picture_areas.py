@@ -14,6 +14,7 @@ from lseg.errors import DataError
 from lseg.evaluation.metrics import ClassAreas, confusion_matrix
 
 _PENDING = 32  # pictures whose areas wait on the device, so that it is not waited for each time
+_MOST = 2**40  # pixels of a picture, whose sums stay exact
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,11 @@ class PictureAreas:
                 "the `areas` of a table must be {picture: 'class both truth predicted; ...'}: "
                 f"{' '.join(str(error).split())}"
             ) from error
+        if (
+            table[:, 1:].numel()
+            and not 0 <= int(table[:, 1:].min()) <= int(table[:, 1:].max()) <= _MOST
+        ):
+            raise DataError("the `areas` of a table must be pixels of a picture, 0 or more")
         if len(table) and not 0 <= int(table[:, 0].min()) <= int(table[:, 0].max()) < classes:
             raise DataError(f"the `areas` of a table name a class that is none of its {classes}")
         return cls(tuple(lines), classes, torch.tensor(picture).long(), table[:, 0], table[:, 1:])

@@ -9,9 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, shown
+from lseg.parsing import parse_yaml
 from lseg.paths import is_file, user_path
 
 _FORM = (
@@ -70,9 +69,9 @@ def read_suite(path: Path, known: Collection[str]) -> list[SuiteEntry]:
     """
     path = user_path(path, ConfigError)
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        values = parse_yaml(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, list) or not values:
         raise ConfigError(f"{path} holds no list. {_FORM}")
     where = [f"{path}, entry {number}" for number in range(1, len(values) + 1)]
@@ -99,7 +98,7 @@ def read_suite(path: Path, known: Collection[str]) -> list[SuiteEntry]:
 def _options(value: object, known: Collection[str], where: str) -> dict[str, Any]:
     """An entry's options, checked."""
     if not isinstance(value, dict):
-        raise ConfigError(f"{where} is {value!r}. {_FORM}")
+        raise ConfigError(f"{where} is {shown(value)}. {_FORM}")
     accepted = sorted({"name", *known})
     options = {}
     for key, setting in value.items():
@@ -107,8 +106,8 @@ def _options(value: object, known: Collection[str], where: str) -> dict[str, Any
         if option not in accepted:
             close = get_close_matches(option, accepted, n=1, cutoff=0)
             raise ConfigError(
-                f"{where}: there is no option {key!r}, the nearest is {close[0]!r}; options are "
-                f"{', '.join(accepted)}"
+                f"{where}: there is no option {shown(key)}, the nearest is {close[0]!r}; options "
+                f"are {', '.join(accepted)}"
             )
         if option in options:
             raise ConfigError(f"{where}: {option!r} is given twice")

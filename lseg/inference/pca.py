@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from lseg.errors import ConfigError
 from lseg.files import atomic_file, read_safetensors
 from lseg.models.embeddings import AffineMap
+from lseg.parsing import parse_json
 
 KIND = "lseg-pca"
 
@@ -79,14 +80,22 @@ class PCA:
             components, mean, variance = (
                 tensors[name] for name in ("components", "mean", "variance")
             )
-            total = float(json.loads(metadata["total"]))
+            total = float(parse_json(metadata["total"]))
+            if components.ndim != 2 or len(components) == 0:
+                raise ValueError(f"its components have shape {tuple(components.shape)}")
+            count, channels = components.shape
+            shapes = tuple(mean.shape), tuple(variance.shape)
+            if shapes != ((channels,), (count,)):
+                raise ValueError(f"its mean and variance have shapes {shapes}")
+            for values in (components, mean, variance):
+                if not (values.is_floating_point() and values.isfinite().all()):
+                    raise ValueError("it holds other values than finite numbers")
         except FileNotFoundError:
             raise ConfigError(f"there is no PCA basis {path}") from None
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
+        except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
             raise ConfigError(
                 f"{path} is no PCA basis: expected what `lseg embed --pca K` saves ({error})"
             ) from error
-        channels = components.shape[1]
         if width is not None and channels != width:
             raise ConfigError(f"{path} is a basis of {channels} channels, the model has {width}")
         return cls(components, mean, variance, total)

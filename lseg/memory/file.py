@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -11,9 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import lseg
-from lseg.errors import CheckpointError
+from lseg.config import LARGEST_NUMBER
+from lseg.data.base.labels import clean_name
+from lseg.errors import CheckpointError, LabelError, escaped, shown
 from lseg.files import atomic_file, read_safetensors
 from lseg.memory.examples import Example, Examples, Vectors
+from lseg.parsing import field, parse_json
 
 FORMAT = "lseg memory 1"
 
@@ -48,8 +52,9 @@ class Owner:
             )
         if self.fingerprint != other.fingerprint:
             raise CheckpointError(
-                f"{where} was made with other weights ({other.fingerprint[:8]}, this model has "
-                f"{self.fingerprint[:8]}): take the model that it was made with, or make it again"
+                f"{where} was made with other weights ({escaped(other.fingerprint[:8])}, this "
+                f"model has {self.fingerprint[:8]}): take the model that it was made with, or make "
+                "it again"
             )
 
 
@@ -96,37 +101,26 @@ def read_examples(path: Path) -> tuple[Examples, Owner]:
     """
     try:
         tensors, metadata = read_safetensors(path)
-        told = json.loads(metadata["memory"])
+        told = parse_json(metadata["memory"])
         if told["format"] != FORMAT:
-            raise ValueError(f"its format is {told['format']!r}")
-        model = told["model"]
-        owner = Owner(
-            model["fingerprint"], model["embed_dim"], tuple(model["levels"]), model["size"]
-        )
-        shown, rest = (
-            _vectors(tensors, kind, [row[kind] for row in told["examples"]])
+            raise ValueError(f"its format is {shown(told['format'])}")
+        owner = _owner(field(told, "model", dict))
+        rows = field(told, "examples", list)
+        near, rest = (
+            _vectors(tensors, kind, [field(row, kind, int) for row in rows], owner)
             for kind in ("shown", "rest")
         )
         examples = Examples(
-            (
-                Example(
-                    _text(row["label"]),
-                    _text(row["source"]),
-                    _text(row["key"]),
-                    float(row["area"]),
-                    own,
-                    far,
-                    bool(row["sure"]),
-                )
-                for row, own, far in zip(told["examples"], shown, rest, strict=True)
-            ),
-            told["limit"],
+            (_example(row, own, far) for row, own, far in zip(rows, near, rest, strict=True)),
+            _positive(told, "limit"),
         )
     except FileNotFoundError:
         raise CheckpointError(f"there is no memory {path}: `lseg memory build` makes one") from None
+    except LabelError:
+        raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(
-            f"{path} is no memory of examples ({error}): give a file of `lseg memory build`"
+            f"{path} is no memory of examples ({shown(error)}): give a file of `lseg memory build`"
         ) from error
     return examples, owner
 
@@ -141,6 +135,44 @@ def _joined(parts: Sequence[Tensor], width: int) -> Tensor:
     return torch.cat([torch.empty(0, width, dtype=torch.float16), *parts])
 
 
-def _vectors(tensors: dict[str, Tensor], kind: str, counts: Sequence[int]) -> Iterable[Vectors]:
-    embeddings, levels = tensors[f"{kind}.embeddings"], tensors[f"{kind}.levels"]
-    return map(Vectors, embeddings.split(counts), levels.split(counts))
+def _owner(model: dict[str, Any]) -> Owner:
+    widths = field(model, "levels", list)
+    if not all(type(width) is int for width in widths):
+        raise ValueError(f"its 'levels' are {shown(widths)}")
+    name, width, size = (
+        field(model, "fingerprint", str), _positive(model, "embed_dim"), field(model, "size", int)
+    )  # fmt: skip
+    if not 0 <= size <= LARGEST_NUMBER:
+        raise ValueError(f"its 'size' is {shown(size)}")
+    return Owner(name, width, tuple(widths), size)
+
+
+def _positive(values: object, name: str) -> int:
+    number = field(values, name, int)
+    if number < 1:
+        raise ValueError(f"its {name!r} is {shown(number)}")
+    return number
+
+
+def _example(row: dict[str, Any], near: Vectors, rest: Vectors) -> Example:
+    label, source, key = (field(row, name, str) for name in ("label", "source", "key"))
+    if not clean_name(label):
+        raise ValueError("it has an example without a label")
+    area = field(row, "area", float)
+    if not 0 <= area <= 1:
+        raise ValueError(f"its 'area' is {area}, and no share")
+    return Example(label, source, key, area, near, rest, field(row, "sure", bool))
+
+
+def _vectors(
+    tensors: dict[str, Tensor], kind: str, counts: list[int], owner: Owner
+) -> Iterable[Vectors]:
+    parts = []
+    for name, width in (("embeddings", owner.embed_dim), ("levels", sum(owner.levels))):
+        values, wanted = tensors[f"{kind}.{name}"], (sum(counts), width)
+        if tuple(values.shape) != wanted or not values.isfinite().all():
+            raise ValueError(
+                f"{kind}.{name} has shape {tuple(values.shape)}, or numbers that are not finite"
+            )
+        parts.append(values.split(counts))
+    return map(Vectors, *parts)

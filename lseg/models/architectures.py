@@ -1,7 +1,7 @@
 """The kinds of network that a checkpoint can hold."""
 
 from lseg.config import NetworkConfig
-from lseg.errors import CheckpointError
+from lseg.errors import CheckpointError, shown
 from lseg.models.aligned.network import AlignedEncoder
 from lseg.models.dpt import DPTDepth, DPTNormals, DPTSegmentation
 from lseg.models.lseg import LSeg
@@ -32,7 +32,7 @@ def network_type(checkpoint: StoredNetwork) -> type[Network]:
     found = NETWORKS.get(str(checkpoint.architecture))
     if found is None:
         raise CheckpointError(
-            f"{checkpoint.source} describes an unknown architecture, {checkpoint.architecture!r}: "
-            f"known are {', '.join(NETWORKS)}"
+            f"{checkpoint.source} describes an unknown architecture, "
+            f"{shown(checkpoint.architecture)}: known are {', '.join(NETWORKS)}"
         )
     return found

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from lseg.config import NetworkConfig
-from lseg.errors import CheckpointError, ConfigError
+from lseg.errors import CheckpointError, ConfigError, shown
 from lseg.files import read_json
+from lseg.models.bounded import bounded_modules
 from lseg.models.transformers_config import with_architecture
 from lseg.models.trunk import Trunk
 from lseg.paths import user_path
@@ -20,13 +21,10 @@ from lseg.store.card import model_card
 from lseg.store.checkpoint import read_checkpoint
 from lseg.store.folder import StoredNetwork, write_folder
 from lseg.store.hub import upload
-from lseg.store.tensors import (
-    as_float32,
-    load_weights,
-    read_tensors,
-    ready_to_store,
-    unstored_buffers,
-)
+from lseg.store.tensors import load_weights, read_tensors, ready_to_store, unstored_buffers
+
+MODULES_A_WEIGHT = 100
+"""How many modules of a network there may be for each tensor of its checkpoint; few have two."""
 
 
 class Network(nn.Module):
@@ -90,21 +88,23 @@ class Network(nn.Module):
         own, source = cls.config_type.architecture, checkpoint.source
         if checkpoint.architecture != own:
             raise CheckpointError(
-                f"{source} is a network of the kind {checkpoint.architecture!r}, and "
+                f"{source} is a network of the kind {shown(checkpoint.architecture)}, and "
                 f"{cls.__name__} one of {own!r}: lseg.load_model loads any kind"
             )
         try:
             config = cls.config_type.from_dict(checkpoint.config)
-            with torch.device("meta"):
-                model = cls(config)
-            if any(buffer.is_meta for buffer in unstored_buffers(model)):
-                model = cls(config)  # these are computed when it is built, and are in no file
+            with bounded_modules(2 * MODULES_A_WEIGHT * len(checkpoint.weights)):
+                with torch.device("meta"):
+                    model = cls(config)
+                if any(buffer.is_meta for buffer in unstored_buffers(model)):
+                    model = cls(config)  # these are computed when it is built, and are in no file
         except (ConfigError, TypeError, ValueError, RuntimeError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise CheckpointError(
-                f"the configuration of {source} cannot be built: {error}"
+                f"the configuration of {source} cannot be built: {reason}"
             ) from error
-        weights = {name: as_float32(tensor) for name, tensor in checkpoint.weights.items()}
-        load_weights(model, weights, source, assign=True)
+        load_weights(model, checkpoint.weights, source, assign=True)
+        model.float()
         model.trunk.order_kernels()
         return model
 

@@ -1,6 +1,7 @@
 """Names of timm's models, as people write them, and what of them can be a backbone."""
 
 import difflib
+import textwrap
 import warnings
 from typing import Any
 
@@ -8,7 +9,7 @@ import timm
 from timm.models import list_pretrained
 from torch import nn
 
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, shown
 
 SUPPORTED = (
     "a backbone is a VisionTransformer of timm (vit_*, deit_*, DINOv2, CLIP, SigLIP), an Eva "
@@ -34,15 +35,16 @@ def timm_name(name: str) -> str:
     plain = plain.removeprefix("timm/")
     if "/" in plain or ":" in plain:
         raise ConfigError(
-            f"backbone {name!r} is no model of timm's own: give a name of timm.list_models(), and "
-            "weights of others as backbone_weights"
+            f"backbone {shown(name)} is no model of timm's own: give a name of timm.list_models(), "
+            "and weights of others as backbone_weights"
         )
     architecture, _, tag = plain.partition(".")
     if not timm.is_model(plain):
         alike = timm.list_models(f"*{architecture.split('_')[0]}*") or timm.list_models()
         near = difflib.get_close_matches(architecture, alike, n=4, cutoff=0.3)
         raise ConfigError(
-            f"timm has no model {architecture!r}{_hint(near)} (timm.list_models() has them all)"
+            f"timm has no model {shown(architecture)}{_hint(near)} (timm.list_models() has them "
+            "all)"
         )
     tags = [found.partition(".")[2] for found in list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
@@ -64,12 +66,15 @@ def create_timm_model(name: str, options: dict[str, Any], **more: Any) -> nn.Mod
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Mapping deprecated model name")
             return timm.create_model(name, **options, **more)
-    except (TypeError, AssertionError, IndexError, ValueError, RuntimeError) as error:
+    except (
+        TypeError, AssertionError, LookupError, ValueError, RuntimeError, ArithmeticError,
+        AttributeError,
+    ) as error:  # fmt: skip
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         given = {key: value for key, value in options.items() if key != "pretrained_cfg_overlay"}
         raise ConfigError(
-            f"timm cannot build {name!r} with options {given}{f' and {more}' if more else ''}: "
-            f"{reason}"
+            f"timm cannot build {name!r} with options {_cut(given)}"
+            f"{f' and {more}' if more else ''}: {_cut(reason)}"
         ) from error
 
 
@@ -84,6 +89,10 @@ def unsupported_backbone(name: str, fault: str) -> ConfigError:
     known = [found for found in timm.list_models(module=TRANSFORMERS) if found != architecture]
     near = difflib.get_close_matches(architecture, known, n=2, cutoff=0.5)
     return ConfigError(f"{name} {fault}: {SUPPORTED}{_hint(near)}")
+
+
+def _cut(value: object) -> str:
+    return textwrap.shorten(str(value), 300, placeholder=" ...")
 
 
 def _hint(near: list[str]) -> str:

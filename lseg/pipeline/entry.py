@@ -66,7 +66,7 @@ class Entry:
             values: dict[str, Any] = json.loads(line)
             files = tuple(OutputFile(**file) for file in values.pop("files"))
             return cls(**values, files=files)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
     def made_from(self, source_sha256: str, settings: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from lseg.errors import DataError, ImageError, IncompleteRunError
+from lseg.errors import DataError, ImageError, IncompleteRunError, escaped_lines
 from lseg.inference.prefetch import read_ahead
 from lseg.inference.sharding import Shard, sum_of_all
 from lseg.pipeline.rows import Row
@@ -48,7 +48,7 @@ class Patience:
         """
         if not self.goes_on(rows):
             raise error
-        tqdm.write(f"lseg: {error}", file=sys.stderr)
+        tqdm.write(f"lseg: {escaped_lines(str(error))}", file=sys.stderr)
         if self.max_errors is not None and failed > self.max_errors:
             raise IncompleteRunError(
                 f"stopped after {failed} broken files, more than --max-errors {self.max_errors}; "

@@ -44,7 +44,8 @@ class Row:
         source = PurePath(path.name)
         if folder is not None:
             source = _absolute(path).relative_to(_absolute(folder))
-        return cls(path, source.as_posix(), source.with_name(path.stem).as_posix())
+        name = source.as_posix()  # of "..png" the stem is ".", which is no name to Python
+        return cls(path, name, name.removesuffix(path.suffix))
 
 
 def file_rows(sources: Sequence[str], keep_folders: bool) -> list[Row]:

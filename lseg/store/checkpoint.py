@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from lseg.errors import CheckpointError
+from lseg.errors import CheckpointError, escaped
 from lseg.paths import ASSETS, user_path
 from lseg.store.aligned.layouts import layout_of
 from lseg.store.aligned.text import TEXT_FOLDER
@@ -58,7 +58,7 @@ def read_checkpoint(
     if of_hub is not None:
         return _of_hub(Repository(of_hub, revision), foreign)
     raise CheckpointError(
-        f"{source}: no such file or folder{nearest_names(path, EMBEDDED)}; "
+        f"{escaped(str(source))}: no such file or folder{nearest_names(path, EMBEDDED)}; "
         f"a checkpoint is {ACCEPTED}"
     )
 

@@ -1,7 +1,6 @@
 """The native folder: `config.json`, `model.safetensors`, and a text tower that came with them."""
 
 import dataclasses
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 from lseg.config import AlignedConfig, LSegConfig, NetworkConfig, TextConfig
 from lseg.errors import CheckpointError, ConfigError
 from lseg.files import atomic_file, write_json
+from lseg.parsing import parse_json
 from lseg.store.tensors import read_tensors
 from lseg.text.location import located
 
@@ -140,8 +140,8 @@ def _read_config(folder: Path, weights_file: str) -> dict[str, Any]:
         if not file.is_file():
             raise CheckpointError(f"{folder} has no {file.name}; a checkpoint is {ACCEPTED}")
     try:
-        values = json.loads(config_file.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        values = parse_json(config_file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{config_file} is no configuration: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{config_file} is no configuration: it holds no JSON object")

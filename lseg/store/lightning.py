@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lseg.config import LSegConfig
-from lseg.errors import CheckpointError
+from lseg.errors import CheckpointError, shown
 from lseg.files import atomic_file, save_torch
 from lseg.store.adaptors import SCALE_KEY, merge_adaptors
 from lseg.store.folder import ACCEPTED, StoredNetwork
@@ -26,13 +26,16 @@ def read_lightning(path: Path) -> StoredNetwork:
     """The network of a `.ckpt` file.
 
     Raises:
-        CheckpointError: As `read_training`.
+        CheckpointError: As `read_training`, or if something else is among its weights.
     """
     checkpoint = read_training(path)
-    weights = {
-        name.removeprefix(NETWORK_PREFIX): tensor
-        for name, tensor in checkpoint["state_dict"].items()
-    }
+    weights = {}
+    for name, tensor in checkpoint["state_dict"].items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise CheckpointError(
+                f"{path} has {shown(name)} among its weights, which is no tensor with a name"
+            )
+        weights[name.removeprefix(NETWORK_PREFIX)] = tensor
     if SCALE_KEY in checkpoint:
         weights = merge_adaptors(weights, checkpoint[SCALE_KEY])
     return StoredNetwork(

@@ -41,7 +41,8 @@ def load_weights(
         called: What to call a weight in errors.
 
     Raises:
-        CheckpointError: Naming the first key that is missing, unknown or of another shape.
+        CheckpointError: Naming the first key that is missing, unknown, of another shape or type, or
+            that holds a number which is not finite, as a training that diverged leaves them.
     """
     expected = model.state_dict()
     weights = with_counters(weights, expected)
@@ -59,6 +60,11 @@ def load_weights(
                 f"{source}: weight {called(name)} is {weights[name].dtype}, "
                 f"{weights[name].layout}; expected dense {tensor.dtype}"
             )
+        if weights[name].is_meta or not _is_finite(weights[name]):
+            raise CheckpointError(
+                f"{source}: weight {called(name)} holds numbers that are not finite (NaN), or "
+                "none: its training went wrong, or the file is damaged; take an earlier checkpoint"
+            )
     for name in weights:
         if name not in expected:
             raise CheckpointError(
@@ -73,6 +79,15 @@ def unstored_buffers(model: nn.Module) -> list[Tensor]:
     return [buffer for name, buffer in model.named_buffers() if name not in stored]
 
 
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether no value is NaN or infinite, read once and without memory for a mask."""
+    if not tensor.is_floating_point() or tensor.numel() == 0:
+        return True
+    if tensor.dtype.itemsize < 2:  # the 8-bit ones have no minimum
+        tensor = tensor.float()
+    return all(bound.isfinite() for bound in torch.aminmax(tensor))
+
+
 def with_counters(
     weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
@@ -84,11 +99,6 @@ def with_counters(
     counters = [name for name in expected if name.endswith(".num_batches_tracked")]
     zeros = {name: torch.zeros((), dtype=expected[name].dtype) for name in counters}
     return {**{name: zeros[name] for name in counters if name not in weights}, **weights}
-
-
-def as_float32(tensor: Tensor) -> Tensor:
-    """Floating-point numbers as float32, everything else as it is."""
-    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def ready_to_store(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -3,13 +3,13 @@
 No code and no pickle of such a folder is ever run, and files of these kinds are not even fetched.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from lseg.errors import CheckpointError
+from lseg.parsing import parse_json
 from lseg.paths import resolve_data_path
 from lseg.store.hub import Repository
 from lseg.store.location import hub_id
@@ -96,7 +96,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
         CheckpointError: If there is no such file, or it holds anything else.
     """
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = parse_json(path.read_text("utf-8"))
     except OSError as error:
         raise CheckpointError(
             f"{path.parent} has no {path.name}: it is no folder of the transformers library"

@@ -11,11 +11,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, shown
 from lseg.paths import ASSETS, is_file
 from lseg.text.location import FOLDER
 from lseg.text.pretrained import cached_weights
-from lseg.text.source import FreeText
+from lseg.text.remote_code import refuse_remote_code
+from lseg.text.source import Answer, FreeText
 from lseg.text.tower import build_text_tower, quick_gelu_twin, text_config
 from lseg.text.waiting import told_if_slow
 
@@ -81,6 +82,24 @@ class OpenClipText(FreeText):
         self.net = net.eval().requires_grad_(False)
         self.key = f"{model} {pretrained} {_stamp(model, pretrained)}"
 
+    def answer(self, name: str) -> Answer:
+        """The name itself, and whether it is too long to be read whole; see `TextSource`."""
+        return Answer(name, self._shortened(name))
+
+    def _shortened(self, name: str) -> str | None:
+        """What to say of a name whose end the tokenizer cuts off."""
+        longest = getattr(self.tokenizer, "context_length", None) or 0
+        if len(name.encode("utf-8", "replace")) + 2 <= longest:
+            return None  # a token is a byte or more, and two say where the text begins and ends
+        tokens = self.tokenizer([name])
+        length = tokens.shape[1]
+        if torch.equal(self.tokenizer([name], context_length=length + 1)[:, :length], tokens):
+            return None
+        return (
+            f"{shown(name)} is longer than the text encoder reads: what comes after its first "
+            f"{length} tokens is left out"
+        )
+
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
         """Tokenises and encodes, 256 prompts at a time; see `TextSource`."""
@@ -128,6 +147,7 @@ def _tokenizer(model: str) -> Any:
     """What turns a model's prompts into numbers; SigLIP's and others' come from a model hub."""
     import open_clip
 
+    refuse_remote_code(model)
     return _explained(f"the tokenizer of {model!r}", lambda: open_clip.get_tokenizer(model))
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from lseg.config import TextConfig
 from lseg.errors import ConfigError
+from lseg.parsing import parse_json
 from lseg.paths import exists, is_file
 from lseg.text.location import FOLDER, TRANSFORMERS, located
 from lseg.text.opening import open_encoder
@@ -177,8 +178,8 @@ def _is_cached(config: TextConfig) -> bool:
 def _templates(text: str) -> tuple[str, ...]:
     """Templates of a table's metadata; none where a person describes them."""
     try:
-        told = json.loads(text) if text.startswith("[") else [text]
-    except json.JSONDecodeError:
+        told = parse_json(text) if text.startswith("[") else [text]
+    except ValueError:
         told = [text]
     usable = all(
         isinstance(template, str) and re.fullmatch(r"[^{}]*\{\}[^{}]*", template)

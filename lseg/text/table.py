@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lseg.data.base.labels import clean_name, refuse_repeated
-from lseg.errors import LabelError, shown
+from lseg.errors import LabelError, escaped, shown
 from lseg.files import atomic_file, read_safetensors
+from lseg.parsing import parse_json
 from lseg.text.source import Answer
 
 
@@ -43,11 +44,11 @@ class LabelTable:
         try:
             tensors, self.metadata = read_safetensors(path)
             embeddings = tensors["embeddings"].float()
-            names = json.loads(self.metadata["labels"])
+            names = parse_json(self.metadata["labels"])
             self.template = self.metadata.get("template")
         except FileNotFoundError:
             raise LabelError(f"{path}: no such label-embedding table") from None
-        except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+        except (SafetensorError, KeyError, ValueError, OSError) as error:
             raise LabelError(
                 f"{path} is no label-embedding table: expected a .safetensors file with a tensor "
                 f"'embeddings' (N, C) and a JSON list 'labels' in its metadata ({error})"
@@ -62,6 +63,8 @@ class LabelTable:
                 f"{path}: labels must be a list of as many names as there are rows in the "
                 f"embeddings, which have shape {tuple(embeddings.shape)}"
             )
+        if not embeddings.isfinite().all():
+            raise LabelError(f"{path}: its embeddings have numbers that are not finite (NaN)")
         self.names = [clean_name(name) for name in names]
         refuse_repeated(self.names, f"the table {path}")
         self.vectors = dict(zip(self.names, F.normalize(embeddings, dim=-1), strict=True))
@@ -80,7 +83,7 @@ class LabelTable:
             near = difflib.get_close_matches(name, self.names, n=5, cutoff=0.5) or self.names[:5]
             raise LabelError(
                 f"label {shown(name)} is not among the {len(self.names)} of {self.path.name}; "
-                f"nearest: {', '.join(near)}"
+                f"nearest: {escaped(', '.join(near))}"
             )
         return Answer(name)
 

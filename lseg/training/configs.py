@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, shown
+from lseg.parsing import parse_yaml
 from lseg.training.renamed import renamed, renamed_argument
 
 Values = dict[str, Any]
@@ -85,7 +86,9 @@ def _read(file: Path, above: tuple[Path, ...]) -> Values:
     names = own.pop(BASE, [])
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{file}: base is {names!r}; give the name of a file, or a list of names")
+        raise ConfigError(
+            f"{file}: base is {shown(names)}; give the name of a file, or a list of names"
+        )
     values: Values = {}
     for name in names:
         values = merge(values, _read(file.parent / Path(name).expanduser(), (*above, place)))
@@ -94,12 +97,14 @@ def _read(file: Path, above: tuple[Path, ...]) -> Values:
 
 def _load(file: Path) -> Values:
     try:
-        values = yaml.safe_load(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"the configuration {file} cannot be read: {reason}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    try:
+        values = parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"{file} is no YAML: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{file} holds no mapping of names to values")
     return values

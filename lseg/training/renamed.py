@@ -7,6 +7,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 import lseg.data
+from lseg.parsing import parse_yaml
 
 _FORMER_MODULES = {
     "lseg.data.datamodule": ("PairsDataModule", "SegmentationDataModule", "ShapesDataModule"),
@@ -54,8 +55,8 @@ def _renamed_text(text: str) -> str:
     """A class path, or YAML that names some; any other text stays as it is."""
     if any(path in text for path in FORMER_PATHS):
         try:
-            values = yaml.safe_load(text)
-        except yaml.YAMLError:
+            values = parse_yaml(text)
+        except ValueError:
             return text  # whoever reads it says what is wrong
         if isinstance(values, dict):
             return str(yaml.safe_dump(renamed(values), sort_keys=False))

@@ -9,8 +9,7 @@ from fewshot_trees import voc_tree
 from PIL import Image
 
 import lseg
-from lseg.embedding.query import segment_stored
-from lseg.embedding.sidecar import Sidecar
+from lseg.embedding.stored import open_embeddings
 from lseg.inference.segmenter import Segmenter
 
 KINDS = ("open_clip", "clip", "siglip", "tipsv2")
@@ -53,10 +52,7 @@ def test_predict_embed_and_query_agree(folders, pictures, run, tmp_path, kind):
         assert (seen == asked).mean() > 0.995
         segmenter.set_image(pictures / name)
         wanted = segmenter.segment(names).scores
-        stored = tmp_path / "kept" / f"{stem}.npy"
-        sidecar = Sidecar.read(stored.with_suffix(".json"))
-        vectors = segmenter.model.encode_labels(names)
-        found = segment_stored(stored, sidecar, vectors, names).scores
+        found = open_embeddings(tmp_path / "kept" / f"{stem}.npy").segment(names).scores
         spread = np.ptp(wanted, axis=(1, 2)).max()
         assert np.abs(found - wanted).max() < 0.01 * spread
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, NamedTuple
 
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
@@ -12,7 +13,7 @@ from lseg.data.base.formats import register_plugins, remedy
 from lseg.data.base.orientation import UNDONE, check_tag, turned, turned_size
 from lseg.data.base.remote import AnyFile
 from lseg.data.base.tiff import describe_unread
-from lseg.errors import ImageError
+from lseg.errors import ImageError, escaped
 
 MAX_PIXELS = 1_000_000_000
 """Pixels of a picture that is read without a question: one's own files are trusted."""
@@ -25,9 +26,17 @@ DECODING = (
     IndexError,
     EOFError,
     struct.error,
+    RuntimeError,  # AVIF; DDS as its NotImplementedError
+    AssertionError,  # ICNS
+    MemoryError,
     Image.DecompressionBombError,
 )
 """What Pillow's decoders raise on damaged files."""
+
+_PROGRAMS = frozenset({"EPS"})
+"""Formats that are programs: Pillow has Ghostscript run them, whatever the file's name says."""
+
+_POSTSCRIPT = (b"%!PS", b"\xc5\xd0\xd3\xc6")
 
 
 class StoredImage(NamedTuple):
@@ -56,21 +65,22 @@ def read_stored(path: AnyFile, max_pixels: int = MAX_PIXELS) -> StoredImage:
     Raises:
         ImageError: If the file is missing or unreadable, or has more than `max_pixels`.
     """
+    name = escaped(str(path))
     if path.is_dir():
-        raise ImageError(f"{path} is a folder, not an image file")
+        raise ImageError(f"{name} is a folder, not an image file")
     try:
         with path.open("rb") as file, identify(file) as image:
-            _check_pixels(image, path, max_pixels)
-            return decoded(image, str(path))
+            _check_pixels(image, name, max_pixels)
+            return decoded(image, name)
     except FileNotFoundError as error:
-        raise ImageError(f"there is no image file {path}") from error
+        raise ImageError(f"there is no image file {name}") from error
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        reason = describe_unread(path) or f"no image format that Pillow reads{remedy(path.suffix)}"
-        raise ImageError(f"{path} cannot be read as an image: {reason}") from error
+        reason = describe_unread(path) or f"{error}{remedy(path.suffix)}"
+        raise ImageError(f"{name} cannot be read as an image: {reason}") from error
     except DECODING as error:
-        raise ImageError(f"{path} cannot be read as an image: {one_line(error)}") from error
+        raise ImageError(f"{name} cannot be read as an image: {one_line(error)}") from error
 
 
 def identify(file: IO[bytes], formats: Sequence[str] | None = None) -> ImageFile.ImageFile:
@@ -90,16 +100,42 @@ def identify(file: IO[bytes], formats: Sequence[str] | None = None) -> ImageFile
     for load_plugins in (Image.preinit, Image.init, register_plugins):  # the common ones first
         load_plugins()
         for name in Image.ID if formats is None else formats:
-            factory, accepts = Image.OPEN.get(name, (None, None))
-            accepted = True if accepts is None else accepts(prefix)
-            if factory is None or not accepted or isinstance(accepted, str):  # text: why not
+            if name in _PROGRAMS:
                 continue
-            file.seek(0)
+            factory, accepts = Image.OPEN.get(name, (None, None))
             try:
+                accepted = True if accepts is None else accepts(prefix)
+                if factory is None or not accepted or isinstance(accepted, str):  # text: why not
+                    continue
+                file.seek(0)
                 return factory(file, "")
             except (SyntaxError, IndexError, TypeError, struct.error):
                 continue  # Pillow's plugins say so that a file is not of their format
-    raise UnidentifiedImageError("no image format that Pillow reads")
+    raise UnidentifiedImageError(_unknown_format(prefix))
+
+
+def _unknown_format(prefix: bytes) -> str:
+    """What is wrong with a file that begins so, and is in no format."""
+    if not prefix:
+        return "the file is empty"
+    if prefix.startswith(_POSTSCRIPT):
+        return "it is PostScript, a program, which is not run here: save it as PNG"
+    return "no image format that Pillow reads"
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Turns what Pillow raises while pixels are converted into one error.
+
+    Raises:
+        ImageError: If they cannot be.
+    """
+    try:
+        yield
+    except ImageError:
+        raise
+    except DECODING as error:
+        raise ImageError(f"{name} cannot be converted: {one_line(error)}") from error
 
 
 def decoded(image: Image.Image, name: str) -> StoredImage:
@@ -148,22 +184,27 @@ def read_size(path: AnyFile) -> tuple[int, int]:
     Raises:
         OSError: If the file is missing or no picture.
     """
-    with path.open("rb") as file, identify(file) as image:
-        width, height = image.size
-        shown = image.format == "TIFF"  # Pillow gives the size after turning
-        return turned_size((width, height), _orientation(image) if shown else 1)
+    try:
+        with path.open("rb") as file, identify(file) as image:
+            width, height = image.size
+            shown = image.format == "TIFF"  # Pillow gives the size after turning
+            return turned_size((width, height), _orientation(image) if shown else 1)
+    except OSError:
+        raise
+    except DECODING as error:
+        raise UnidentifiedImageError(one_line(error)) from error
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message without line ends."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return an error's message without line ends, nor anything that a terminal obeys."""
+    return escaped(" ".join(str(error).split())) or type(error).__name__
 
 
-def _check_pixels(image: Image.Image, path: AnyFile, limit: int) -> None:
+def _check_pixels(image: Image.Image, name: str, limit: int) -> None:
     pixels = image.width * image.height
     if pixels > limit:
         raise ImageError(
-            f"{path} has {image.width}x{image.height} pixels, {pixels / 1e6:.1f} megapixels, more "
+            f"{name} has {image.width}x{image.height} pixels, {pixels / 1e6:.1f} megapixels, more "
             f"than the limit of {limit / 1e6:g}: raise --max-megapixels (`max_pixels` in Python) "
             "if the file is to be trusted"
         )

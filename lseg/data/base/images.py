@@ -11,14 +11,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lseg.data.base.decoding import MAX_PIXELS, StoredImage, decoded, read_stored
+from lseg.data.base.decoding import (
+    MAX_PIXELS,
+    StoredImage,
+    decoded,
+    decoding,
+    read_stored,
+)
 from lseg.data.base.formats import IMAGE_SUFFIXES, readable_suffixes, unreadable
 from lseg.data.base.indices import index_values, packed_colours
+from lseg.data.base.patterns import matches
 from lseg.data.base.remote import AnyFile, HeldFile
 from lseg.data.base.rgb import to_rgb
 from lseg.data.base.tar import TarMember
 from lseg.data.base.text_files import read_text
-from lseg.errors import ImageError, LSegWarning, shown
+from lseg.errors import ImageError, LSegWarning, escaped, shown
 from lseg.paths import is_file, user_path
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
@@ -66,7 +73,7 @@ def load_stored(path: FileName, max_pixels: int = MAX_PIXELS) -> StoredImage:
     Raises:
         ImageError: As `load_image`.
     """
-    return _as_rgb(read_stored(_file(path), max_pixels), str(path))
+    return _as_rgb(read_stored(_file(path), max_pixels), escaped(str(path)))
 
 
 def load_mask(path: FileName) -> np.ndarray:
@@ -77,7 +84,9 @@ def load_mask(path: FileName) -> np.ndarray:
     Raises:
         ImageError: If the file is missing, unreadable, or no single channel of indices.
     """
-    return index_values(read_stored(_file(path)), str(path))
+    name = escaped(str(path))
+    with decoding(name):
+        return index_values(read_stored(_file(path)), name)
 
 
 def load_colours(path: FileName) -> np.ndarray:
@@ -86,7 +95,9 @@ def load_colours(path: FileName) -> np.ndarray:
     Raises:
         ImageError: If the file is missing or unreadable, or has deep or transparent pixels.
     """
-    return packed_colours(read_stored(_file(path)), str(path))
+    name = escaped(str(path))
+    with decoding(name):
+        return packed_colours(read_stored(_file(path)), name)
 
 
 def load_grey(path: str | Path) -> np.ndarray:
@@ -95,7 +106,8 @@ def load_grey(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: If the file is missing or unreadable.
     """
-    return np.array(read_stored(user_path(path, ImageError)).image.convert("L"))
+    with decoding(escaped(str(path))):
+        return np.array(read_stored(user_path(path, ImageError)).image.convert("L"))
 
 
 def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -123,17 +135,15 @@ def list_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
         if path.is_dir():
             candidates = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
         elif glob.has_magic(str(path)):
-            # not Path.glob, which takes no absolute pattern
-            matches = glob.iglob(str(path), recursive=True)
-            candidates = [Path(match) for match in matches]
+            candidates = list(matches(path))
         else:
-            raise ImageError(f"there is no file or folder {source}")
+            raise ImageError(f"there is no file or folder {escaped(str(source))}")
         pictures = [p for p in candidates if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
         readable = [p for p in pictures if p.suffix.lower() in readable_suffixes()]
         if not readable:
             there = "; ".join(unreadable(pictures))
             looked = f"looked for files ending in {', '.join(sorted(readable_suffixes()))}"
-            raise ImageError(f"no picture in {source}: {there or looked}")
+            raise ImageError(f"no picture in {escaped(str(source))}: {there or looked}")
         found.update(readable)
         left_out.update(set(pictures).difference(readable))
     if not found:

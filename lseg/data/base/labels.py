@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unicodedata
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from lseg.data.base.text_files import read_text
 from lseg.errors import LabelError, shown
+from lseg.parsing import parse_json
 from lseg.paths import expanded, is_file, resolve_data_path, user_path
 
 _ACCEPTED = (
@@ -116,14 +116,12 @@ def load_prompts(path: str | Path, classes: Sequence[str]) -> list[str]:
         LabelError: If the file cannot be read, is no JSON object of strings, names a class that is
             not in `classes`, or gives two classes the same prompt.
     """
+    text = read_text(Path(path), LabelError, f". {_PROMPTS}")
     try:
-        pairs = json.loads(
-            read_text(Path(path), LabelError, f". {_PROMPTS}"), object_pairs_hook=list
-        )
-    except json.JSONDecodeError as error:
+        pairs = parse_json(text, object_pairs_hook=tuple)
+    except ValueError as error:
         raise LabelError(f"{path} is not valid JSON: {error}. {_PROMPTS}") from error
-    # The hook turns JSON objects into lists of tuples; a JSON array has other members, or none.
-    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+    if not isinstance(pairs, tuple):  # which the hook makes of objects alone
         raise LabelError(f"{path} does not hold a JSON object. {_PROMPTS}")
     return prompts_of(pairs, classes, f"{path}")
 
@@ -147,11 +145,14 @@ def prompts_of(
         if name not in classes:
             close = get_close_matches(name, classes, n=3, cutoff=0.5) or list(classes[:3])
             raise LabelError(
-                f"{origin} has a prompt for {name!r}, which is none of the {len(classes)} classes; "
-                f"the closest are {', '.join(map(repr, close))}. Correct or remove that entry."
+                f"{origin} has a prompt for {shown(name)}, which is none of the {len(classes)} "
+                f"classes; the closest are {', '.join(map(repr, close))}. Correct or remove that "
+                "entry."
             )
         if not isinstance(prompt, str) or not prompt.strip():
-            raise LabelError(f"{origin}: the prompt of {name!r} is {prompt!r}. {_PROMPTS}")
+            raise LabelError(
+                f"{origin}: the prompt of {shown(name)} is {shown(prompt)}. {_PROMPTS}"
+            )
         prompts[name] = prompt
     labels = [clean_label(prompts.get(name, name), origin) for name in classes]
     refuse_repeated(labels, f"the prompts of {origin}")
@@ -177,7 +178,7 @@ def _clean(labels: Iterable[object], origin: str) -> list[str]:
     cleaned = []
     for label in labels:
         if not isinstance(label, str):
-            raise LabelError(f"{label!r} in {origin} is not a string. {_ACCEPTED}")
+            raise LabelError(f"{shown(label)} in {origin} is not a string. {_ACCEPTED}")
         if clean_name(label) and not clean_name(label).startswith("#"):
             cleaned.append(clean_label(label, origin))
     if not cleaned:
@@ -195,9 +196,11 @@ def clean_label(label: str, origin: str) -> str:
     """
     synonyms = [clean_name(part) for part in label.split("|")]
     if not any(synonyms):
-        raise LabelError(f"the label {label!r} in {origin} has only empty synonyms. {_ACCEPTED}")
+        raise LabelError(
+            f"the label {shown(label)} in {origin} has only empty synonyms. {_ACCEPTED}"
+        )
     if any("\ud800" <= character <= "\udfff" for character in label):
-        raise LabelError(f"the label {label!r} in {origin} is no valid text: give it as UTF-8")
+        raise LabelError(f"the label {shown(label)} in {origin} is no valid text: give it as UTF-8")
     return "|".join(part for part in synonyms if part)
 
 

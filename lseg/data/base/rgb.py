@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import SAMPLESPERPIXEL
 
-from lseg.data.base.decoding import DECODING, one_line
+from lseg.data.base.decoding import decoding
 from lseg.errors import ImageError, LSegWarning
 
 _TWELVE_BITS = 4095
@@ -28,7 +28,7 @@ def to_rgb(image: Image.Image, name: str) -> Image.Image:
     Raises:
         ImageError: If values are float, or integers beyond 16 bits, or the mode is unknown.
     """
-    try:
+    with decoding(name):
         if image.mode == "RGB":
             _note_bands(image)
             return image
@@ -50,10 +50,6 @@ def to_rgb(image: Image.Image, name: str) -> Image.Image:
             canvas.alpha_composite(image.convert("RGBA"))
             return canvas.convert("RGB")
         return image.convert("RGB")
-    except ImageError:
-        raise
-    except DECODING as error:
-        raise ImageError(f"{name} cannot be turned into RGB: {one_line(error)}") from error
 
 
 def _from_deep(values: np.ndarray, name: str) -> Image.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from lseg.data.sets.fss import FssFolder
 from lseg.data.sets.voc import VocFolder
 from lseg.errors import DataError, LSegError
 from lseg.files import write_json
-from lseg.paths import cache_dir, is_file, resolve_data_path
+from lseg.parsing import parse_json
+from lseg.paths import cache_dir, resolve_data_path
 
 SMALLEST_SHARE = 0.001
 """Derived lists name a class for a picture if it covers at least this share of it."""
@@ -138,8 +138,8 @@ def derived_lines(
 def _class_shares(folder: AnnotatedFolder, progress: Any) -> dict[str, list[tuple[int, float]]]:
     """For every picture the classes of its mask with their shares of the pixels; cached."""
     cached = cache_dir() / "splits" / f"{folder.name}-{_fingerprint(folder)}.json"
-    if is_file(cached):
-        found: dict[str, list[tuple[int, float]]] = json.loads(cached.read_text("utf-8"))
+    with suppress(OSError, ValueError):  # none yet, or a damaged one
+        found: dict[str, list[tuple[int, float]]] = parse_json(cached.read_text("utf-8"))
         return found
     shares = {}
     for stem in progress(folder.stems) if progress else folder.stems:

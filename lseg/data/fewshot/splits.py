@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from lseg.data.base.text_files import read_lines
-from lseg.errors import DataError
+from lseg.errors import DataError, shown
 
 LAYOUT = (
     "a folder of split lists holds pascal/{trn,val}/fold<K>.txt, coco/{trn,val}/fold<K>.pkl and "
@@ -41,7 +41,7 @@ def read_pascal(path: Path, classes: int = 20) -> list[Line]:
         stem, gap, value = text.rpartition("__")
         if not gap or not stem or not value.isdecimal():
             raise DataError(
-                f"line {number} of {path} is {text!r}: expected a picture and a class from 1, "
+                f"line {number} of {path} is {shown(text)}: expected a picture and a class from 1, "
                 "such as 2007_000033__01"
             )
         found.append(Line(stem, _known(int(value) - 1, classes, f"line {number} of {path}", 1)))

@@ -12,13 +12,13 @@ An archive of version 2.0 has the same masks in `{training,validation}/v1.2/labe
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from lseg.data.base.text_files import read_text
 from lseg.data.sets.label_table import LabelTable, read_labels
 from lseg.data.sets.published import TRAINING_VALIDATION, Place, PublishedFolder, SplitFiles
 from lseg.errors import DataError
+from lseg.parsing import parse_json
 
 
 class MapillaryFolder(PublishedFolder):
@@ -52,13 +52,10 @@ class MapillaryFolder(PublishedFolder):
 
     def _check_names(self, path: Path) -> None:
         """Refuses the labels of another version."""
+        text = read_text(path, DataError)
         try:
-            names = [
-                label["readable"] for label in json.loads(read_text(path, DataError))["labels"]
-            ]
+            names = [label["readable"] for label in parse_json(text)["labels"]]
         except (ValueError, KeyError, TypeError) as error:
-            if isinstance(error, DataError):
-                raise
             raise DataError(f"{path} is no config.json of Mapillary Vistas: {error}") from error
         known = self.labels.columns["name"]
         if tuple(names) != known:

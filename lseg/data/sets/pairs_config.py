@@ -9,13 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml  # type: ignore[import-untyped]
-
 from lseg.data.base.colour_table import ColourTable, shown_colour
 from lseg.data.base.mask_values import MaskValues
 from lseg.data.base.orientation import Orientation
 from lseg.data.base.text_files import read_text
-from lseg.errors import DataError
+from lseg.errors import DataError, shown
+from lseg.parsing import parse_yaml
 
 NAME = "dataset.yaml"
 
@@ -52,12 +51,11 @@ class PairsConfig:
         path = root / NAME
         if not path.is_file():
             return cls()
+        text = read_text(path, DataError)
         try:
-            values = yaml.safe_load(read_text(path, DataError))
-        except (yaml.YAMLError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+            values = parse_yaml(text)
+        except ValueError as error:
+            raise DataError(f"{path} is no YAML: {error}") from error
         if not isinstance(values, dict | None):
             raise DataError(f"{path} must hold `name: value` on each line")
         return cls(**{key: _checked(key, value, path) for key, value in (values or {}).items()})
@@ -108,24 +106,24 @@ def _checked(key: object, value: Any, path: Path) -> Any:
     if key not in names:
         close = get_close_matches(str(key), names, 1)
         hint = f"did you mean {close[0]}?" if close else f"accepted are {', '.join(names)}"
-        raise DataError(f"{path}: there is no setting {key!r}; {hint}")
+        raise DataError(f"{path}: there is no setting {shown(key)}; {hint}")
     if key == "ignore_index":
         if value is None or (type(value) is int and 0 <= value <= 65535):
             return value
-        raise DataError(f"{path}: ignore_index is {value!r}: give a mask value, 0 to 65535")
+        raise DataError(f"{path}: ignore_index is {shown(value)}: give a mask value, 0 to 65535")
     if key == "reduce_zero_label":
         if isinstance(value, bool):
             return value
-        raise DataError(f"{path}: reduce_zero_label is {value!r}: give true or false")
+        raise DataError(f"{path}: reduce_zero_label is {shown(value)}: give true or false")
     if key == "orientation":
         if value in get_args(Orientation):
             return value
         accepted = ", ".join(get_args(Orientation))
-        raise DataError(f"{path}: orientation is {value!r}: give one of {accepted}")
+        raise DataError(f"{path}: orientation is {shown(value)}: give one of {accepted}")
     if key == "licence":
         if isinstance(value, str):
             return value
-        raise DataError(f"{path}: licence is {value!r}: give its name")
+        raise DataError(f"{path}: licence is {shown(value)}: give its name")
     if key == "ignore_colors":
         if not isinstance(value, list):
             raise DataError(f"{path}: ignore_colors must be a list of colours")
@@ -141,4 +139,4 @@ def _colour(value: Any, path: Path) -> int:
     parts = value if isinstance(value, list) else []
     if len(parts) == 3 and all(type(part) is int and 0 <= part <= 255 for part in parts):
         return int.from_bytes(bytes(parts))
-    raise DataError(f'{path}: {value!r} is no colour: give [128, 64, 128] or "#804080"')
+    raise DataError(f'{path}: {shown(value)} is no colour: give [128, 64, 128] or "#804080"')

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lseg.data.base.labels import parse_labels
 from lseg.data.base.text_files import read_text
-from lseg.errors import DataError
+from lseg.errors import DataError, shown
 from lseg.paths import is_file
 
 LAYOUT = """
@@ -77,8 +77,8 @@ def _split_line(root: Path, line: str, where: str) -> tuple[str, str]:
         if is_file(root / image) and is_file(root / mask):
             return image, mask
     raise DataError(
-        f"{where} is {line!r}, which names no image and mask that exist. Separate the two with a "
-        f"tab if names hold spaces.\nExpected: {LAYOUT}"
+        f"{where} is {shown(line)}, which names no image and mask that exist. Separate the two "
+        f"with a tab if names hold spaces.\nExpected: {LAYOUT}"
     )
 
 

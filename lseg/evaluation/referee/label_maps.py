@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from lseg.errors import DataError
 from lseg.evaluation.class_matching import NO_CLASS, ClassMatcher
 from lseg.evaluation.referee.coco_maps import CocoFile, is_instances
 from lseg.evaluation.report import listed
+from lseg.parsing import parse_json
 from lseg.paths import user_path
 
 _LAYOUT = (
@@ -175,6 +175,6 @@ def _is_label(entry: object) -> bool:
 def _json(path: Path) -> Any:
     """What a JSON file holds; None if there is none, or it holds none."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return parse_json(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
