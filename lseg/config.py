@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import typing
 from dataclasses import dataclass, field
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Self
 
 from lseg.errors import ConfigError, shown
@@ -405,10 +405,9 @@ def _checked(kind: Any, value: Any, where: str) -> Any:
         if value in members:
             return value
         accepted = "choose one of " + ", ".join(map(str, members))
-    elif typing.get_origin(kind) is UnionType:  # only `str | None`
-        if value is None or isinstance(value, str):
-            return value
-        accepted = "give a text, or null"
+    elif typing.get_origin(kind) is UnionType:  # of a type and null
+        (member,) = (member for member in members if member is not NoneType)
+        return None if value is None else _checked(member, value, where)
     elif kind is float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
