@@ -23,7 +23,7 @@ from lseg.store.folder import StoredNetwork, write_folder
 from lseg.store.hub import upload
 from lseg.store.tensors import load_weights, read_tensors, ready_to_store, unstored_buffers
 
-MODULES_A_WEIGHT = 100
+MODULES_A_WEIGHT = 20
 """How many modules of a network there may be for each tensor of its checkpoint; few have two."""
 
 

@@ -26,7 +26,7 @@ class TookTooLongError(BaseException):
 
 
 @contextmanager
-def bounded(seconds=20, gigabytes=2):
+def bounded(seconds=60, gigabytes=2):
     """The block ends in time, and takes no more memory than this on top of what was in use."""
 
     def stop(*_):
