@@ -21,10 +21,6 @@ REST_ALONE = 3.0
 BALANCE = 0.25
 """Power of its area that an example weighs: 0 counts examples alike, 1 pixels."""
 
-EVEN = 0.5
-"""Power of their number that examples of a label share: 1 counts labels alike, 0 examples. What is
-in many pictures is to be expected again."""
-
 
 class RowMaker:
     """Collects the vectors of examples, with the logits that text gives them."""
@@ -43,15 +39,16 @@ class RowMaker:
         self._parts: list[Rows] = []
 
     def add(self, examples: Sequence[Example], place: int) -> None:
-        """All examples of the class at `place`."""
+        """All examples of the class at `place`.
+
+        Each counts alike, whatever its class: what is in many pictures is to be expected again.
+        """
         own = torch.zeros(self.classes, dtype=torch.bool)
         own[place] = True
         area = sum(example.area for example in examples) / len(examples)
-        among = len(examples) ** EVEN
         for example in examples:
-            self._add(example.shown, own, area**BALANCE / among)
-            rest = self.rest * (1 - area) ** BALANCE / among
-            self._add(example.rest, ~own, rest, example.sure)
+            self._add(example.shown, own, area**BALANCE)
+            self._add(example.rest, ~own, self.rest * (1 - area) ** BALANCE, example.sure)
 
     def rows(self) -> Rows:
         """All of them."""
