@@ -1,13 +1,11 @@
 """Typed configuration of a network: everything needed to rebuild it, and nothing else."""
 
 import dataclasses
-import difflib
-import typing
 from dataclasses import dataclass, field
-from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Self
 
 from lseg.errors import ConfigError, shown
+from lseg.plain import built, plain
 
 Readout = Literal["ignore", "add", "project"]
 Block = Literal["none", "depthwise", "bottleneck"]
@@ -24,10 +22,6 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 LARGEST_SIDE = 4096
 """To which a model may want the shorter side of pictures resized, in pixels."""
-
-LARGEST_NUMBER = 2**16
-"""In a configuration that is read; no width and no depth of a network comes near it, and building
-what is asked for beyond would take hours, or all of the memory."""
 
 NOT_OF_A_NETWORK = (
     "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir",
@@ -122,7 +116,7 @@ class TextConfig:
         Raises:
             ConfigError: If a key is unknown, or a value of another type.
         """
-        return _build(cls, values, cls.__name__)
+        return built(cls, values, cls.__name__)
 
 
 @dataclass(frozen=True)
@@ -169,7 +163,7 @@ class NetworkConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers, ready for JSON."""
-        return _plain(dataclasses.asdict(self))
+        return plain(dataclasses.asdict(self))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -178,7 +172,7 @@ class NetworkConfig:
         Raises:
             ConfigError: If a key is unknown, with the nearest known one.
         """
-        return _build(cls, values, cls.__name__)
+        return built(cls, values, cls.__name__)
 
 
 @dataclass(frozen=True)
@@ -352,81 +346,3 @@ PRESETS: dict[str, dict[str, Any]] = {
         "embed_dim": 64,
     },
 }  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    """Tuples become lists, all the way down."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _build(cls: Any, values: Any, where: str) -> Any:
-    """A dataclass from plain values, nested dataclasses and tuples included."""
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where} must be a mapping, got {type(values).__name__}")
-    types = typing.get_type_hints(cls)
-    arguments = {}
-    for key, value in values.items():
-        if key not in types:
-            near = difflib.get_close_matches(str(key)[:64], types, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(types)}"
-            raise ConfigError(f"{where} has no field {shown(key)}: {hint}")
-        if dataclasses.is_dataclass(types[key]):
-            value = _build(types[key], value, f"{where}.{key}")
-        else:
-            value = _checked(types[key], value, f"{where}.{key}")
-        arguments[key] = value
-    return cls(**arguments)
-
-
-def _checked(kind: Any, value: Any, where: str) -> Any:
-    """A plain value in the type of its field: lists become tuples, whole numbers real ones.
-
-    Raises:
-        ConfigError: If it is of another type, none of the choices, or has a number that is not
-            finite or too large.
-    """
-    if not _is_moderate(value):
-        raise ConfigError(f"{where} is {shown(value)}: give numbers up to {LARGEST_NUMBER}")
-    members = typing.get_args(kind)
-    if typing.get_origin(kind) is tuple:
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} is {shown(value)}: give a list")
-        if Ellipsis in members:
-            members = members[:1] * len(value)
-        if len(value) != len(members):
-            raise ConfigError(f"{where} has {len(value)} values: give {len(members)}")
-        pairs = enumerate(zip(members, value, strict=True))
-        return tuple(_checked(member, part, f"{where}[{i}]") for i, (member, part) in pairs)
-    if typing.get_origin(kind) is Literal:
-        if value in members:
-            return value
-        accepted = "choose one of " + ", ".join(map(str, members))
-    elif typing.get_origin(kind) is UnionType:  # of a type and null
-        (member,) = (member for member in members if member is not NoneType)
-        return None if value is None else _checked(member, value, where)
-    elif kind is float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        accepted = "give a number"
-    else:
-        plain = typing.get_origin(kind) or kind
-        if isinstance(value, plain) and (plain is bool or not isinstance(value, bool)):
-            return value
-        accepted = f"give {_PLAIN_TYPES[plain]}"
-    raise ConfigError(f"{where} is {shown(value)}: {accepted}")
-
-
-_PLAIN_TYPES = {bool: "true or false", int: "a whole number", str: "a text", dict: "a mapping"}
-
-
-def _is_moderate(value: Any) -> bool:
-    """Whether all numbers in a plain value are finite, and none is too large to build."""
-    if isinstance(value, dict):
-        return all(map(_is_moderate, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(_is_moderate, value))
-    return not isinstance(value, int | float) or -LARGEST_NUMBER <= value <= LARGEST_NUMBER

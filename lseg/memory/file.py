@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import lseg
-from lseg.config import LARGEST_NUMBER
 from lseg.data.base.labels import clean_name
 from lseg.errors import CheckpointError, LabelError, escaped, shown
 from lseg.files import atomic_file, read_safetensors
 from lseg.memory.examples import Example, Examples, Vectors
 from lseg.parsing import field, parse_json
+from lseg.plain import LARGEST_NUMBER
 
 FORMAT = "lseg memory 1"
 
