@@ -16,7 +16,7 @@ from lseg.files import write_json
 from lseg.models.architectures import build_network
 from lseg.paths import user_path
 from lseg.store.folder import write_folder, write_text_folder
-from lseg.store.tensors import load_weights
+from lseg.store.tensors import load_weights, refuse_valueless
 from lseg.text.tower import empty_text_tower
 
 
@@ -88,6 +88,7 @@ def verify_conversion(conversion: Conversion, source: Source) -> None:
         CheckpointError: Naming the first key that does not fit, as the source has it.
     """
     config, text = conversion.config, conversion.text
+    refuse_valueless({**conversion.weights, **(text or {})}, str(source))
     try:
         if isinstance(config, TextConfig) and text is not None:
             _verify_tower(config, text, conversion, source, "")

@@ -21,7 +21,13 @@ from lseg.store.card import model_card
 from lseg.store.checkpoint import read_checkpoint
 from lseg.store.folder import StoredNetwork, write_folder
 from lseg.store.hub import upload
-from lseg.store.tensors import load_weights, read_tensors, ready_to_store, unstored_buffers
+from lseg.store.tensors import (
+    load_weights,
+    read_tensors,
+    ready_to_store,
+    refuse_valueless,
+    unstored_buffers,
+)
 
 MODULES_A_WEIGHT = 20
 """How many modules of a network there may be for each tensor of its checkpoint; few have two."""
@@ -103,6 +109,7 @@ class Network(nn.Module):
             raise CheckpointError(
                 f"the configuration of {source} cannot be built: {reason}"
             ) from error
+        refuse_valueless(checkpoint.weights, source)
         load_weights(model, checkpoint.weights, source, assign=True)
         model.float()
         model.trunk.order_kernels()

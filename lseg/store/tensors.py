@@ -60,10 +60,10 @@ def load_weights(
                 f"{source}: weight {called(name)} is {weights[name].dtype}, "
                 f"{weights[name].layout}; expected dense {tensor.dtype}"
             )
-        if weights[name].is_meta or not _is_finite(weights[name]):
+        if not weights[name].is_meta and not _is_finite(weights[name]):
             raise CheckpointError(
-                f"{source}: weight {called(name)} holds numbers that are not finite (NaN), or "
-                "none: its training went wrong, or the file is damaged; take an earlier checkpoint"
+                f"{source}: weight {called(name)} holds numbers that are not finite (NaN): its "
+                "training went wrong, or the file is damaged; take an earlier checkpoint"
             )
     for name in weights:
         if name not in expected:
@@ -71,6 +71,17 @@ def load_weights(
                 f"{source} has a weight that the network does not: {called(name)}"
             )
     model.load_state_dict(weights, assign=assign)
+
+
+def refuse_valueless(weights: Mapping[str, Tensor], source: str) -> None:
+    """Refuses tensors without values, which a file of PyTorch can hold (on the device `meta`).
+
+    Raises:
+        CheckpointError: Naming the first one.
+    """
+    for name, tensor in weights.items():
+        if tensor.is_meta:
+            raise CheckpointError(f"{source}: weight {name!r} has a shape and no values")
 
 
 def unstored_buffers(model: nn.Module) -> list[Tensor]:
