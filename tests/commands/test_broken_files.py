@@ -20,7 +20,7 @@ LABELS = ["--labels", "sky,road,other"]
 RESULTS = {
     "predict": ("json", "overlay.png", "png"),
     "embed": ("json", "npy"),
-    "depth": ("npy", "png", "preview.png"),
+    "depth": ("json", "npy", "png", "preview.png"),
     "query": ("json", "overlay.png", "png"),
 }
 

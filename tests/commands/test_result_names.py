@@ -113,7 +113,7 @@ def test_coco_tells_pictures_apart_by_their_whole_names(command, folder, tmp_pat
     [
         ("predict", ["json", "overlay.png", "png"]),
         ("embed", ["json", "npy"]),
-        ("depth", ["npy", "png", "preview.png"]),
+        ("depth", ["json", "npy", "png", "preview.png"]),
     ],
 )
 def test_folders_are_kept_on_request(command, scenes, tmp_path, name, endings):
@@ -185,7 +185,7 @@ def test_names_that_are_no_utf8_come_back_from_all_results(command, latin, tmp_p
     for name, endings in (
         ("predict", ["json", "overlay.png", "png"]),
         ("embed", ["json", "npy"]),
-        ("depth", ["npy", "png", "preview.png"]),
+        ("depth", ["json", "npy", "png", "preview.png"]),
     ):
         assert command(name, latin, out=out / name)[0] == 0
         results = [f"{stem}.{ending}" for stem in ("b", LATIN) for ending in endings]

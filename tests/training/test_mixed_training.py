@@ -207,7 +207,7 @@ def test_the_command_trains_on_several_sets(mixed_config, tmp_path):
     one, two = result["trained_on"]
     assert one == {
         "name": "one", "source": "ShapesDataModule", "licence": "", "pictures": 4, "labels": 28,
-        "share": 0.5, "seed": one["seed"],
+        "share": 0.5, "seed": one["seed"], "files": None,
     }  # fmt: skip
     assert (two["name"], result["seed"]) == ("two", 0)
     assert one["seed"] != two["seed"]
