@@ -65,6 +65,8 @@ class Command:
 
 def _run(arguments, out, prepare):
     torch.set_num_threads(1)
+    # It is ignored by whatever a shell starts in the background, tests among it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     multiprocessing.set_start_method("fork", force=True)  # of workers, as in a command of a shell
     file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
