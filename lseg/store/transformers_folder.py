@@ -13,7 +13,7 @@ from lseg.parsing import parse_json
 from lseg.paths import resolve_data_path
 from lseg.store.hub import Repository
 from lseg.store.location import hub_id
-from lseg.store.tensors import read_tensors
+from lseg.store.sharded import read_sharded
 from lseg.text.location import TRANSFORMERS
 
 CONFIG_FILE = "config.json"
@@ -71,22 +71,7 @@ def read_transformers_weights(name: str) -> dict[str, Tensor]:
         CheckpointError: As `transformers_folder`, or if files are missing or cannot be read.
     """
     folder = transformers_folder(name, (WEIGHTS_FILE, INDEX_FILE), WEIGHT_PATTERNS)
-    if (folder / WEIGHTS_FILE).is_file():
-        return read_tensors(folder / WEIGHTS_FILE)
-    if not (folder / INDEX_FILE).is_file():
-        raise CheckpointError(
-            f"{folder} has no {WEIGHTS_FILE}: weights of other kinds, such as *.bin, can hold code "
-            "and are not read; transformers' `save_pretrained` writes them anew"
-        )
-    shards = read_json_object(folder / INDEX_FILE).get("weight_map")
-    if not isinstance(shards, dict) or not all(isinstance(file, str) for file in shards.values()):
-        raise CheckpointError(f"{folder / INDEX_FILE} has no weight_map: it is no index of weights")
-    weights: dict[str, Tensor] = {}
-    for file in sorted(set(shards.values())):
-        if Path(file).name != file:
-            raise CheckpointError(f"{folder / INDEX_FILE} names {file!r}, which is outside of it")
-        weights |= read_tensors(folder / file)
-    return weights
+    return read_sharded(folder, "model")
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

@@ -54,9 +54,10 @@ def test_shards_are_read_as_one(tmp_path):
     weights = read_transformers_weights(str(tmp_path))
     assert {name: int(value[0]) for name, value in weights.items()} == {"w1": 1, "w2": 2}
     for wrong, part in [
-        ({"weight_map": {"a": "../1.safetensors"}}, "outside"),
+        ({"weight_map": {"a": "../1.safetensors"}}, "to files beside it"),
         ({"weight_map": {"a": "3.safetensors"}}, "cannot be read"),
         ({}, "no weight_map"),
+        ({"weight_map": {"a": "1.safetensors"}}, "lacks the weight 'a'"),
     ]:
         index.write_text(json.dumps(wrong))
         with pytest.raises(CheckpointError, match=part) as caught:

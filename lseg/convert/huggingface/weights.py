@@ -11,9 +11,9 @@ from torch import Tensor
 from lseg.convert.huggingface.encoder import Encoder
 from lseg.convert.keymap import Rule, Source, rename_keys, take_renamed
 from lseg.errors import CheckpointError
-from lseg.files import read_json
 from lseg.store.folder import WEIGHTS_FILE
 from lseg.store.foreign import read_state_dict
+from lseg.store.sharded import refuse_absent, weight_places
 
 PICKLE_FILE = "pytorch_model.bin"
 UNUSED_BLOCK = "a transformer block after the last level"
@@ -108,15 +108,9 @@ def unused_blocks(keys: Iterable[str], before: str, last: int) -> list[Rule]:
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
     """The shards that an index lists, all of them with all of their weights."""
-    places = read_json(index).get("weight_map")
-    if not isinstance(places, dict) or not all(
-        isinstance(name, str) and Path(name).name == name for name in places.values()
-    ):
-        raise CheckpointError(f"{index} has no weight_map from weights to files beside it")
+    places = weight_places(index)
     weights: dict[str, Tensor] = {}
-    for name in sorted(set(places.values())):
-        weights.update(read_state_dict(index.parent / name))
-    for key, name in places.items():
-        if key not in weights:
-            raise CheckpointError(f"{index.parent / name} lacks the weight {key!r}")
+    for file in sorted(set(places.values())):
+        weights.update(read_state_dict(file))
+    refuse_absent(weights, places)
     return weights

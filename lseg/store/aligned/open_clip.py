@@ -10,7 +10,6 @@ from lseg.files import read_json
 from lseg.store.aligned.parts import (
     PHOTO,
     exponent,
-    read_sharded,
     refuse_tokenizer_code,
     section,
     stored_encoder,
@@ -19,6 +18,7 @@ from lseg.store.aligned.parts import (
 from lseg.store.aligned.vit import PROJECT, VIT, image_weights, patch_positions, vit_options
 from lseg.store.folder import StoredNetwork
 from lseg.store.keymap import Rule, Source
+from lseg.store.sharded import read_sharded
 from lseg.text.location import FOLDER
 
 CONFIG = "open_clip_config.json"

@@ -14,7 +14,6 @@ from lseg.errors import CheckpointError
 from lseg.files import read_json
 from lseg.store.aligned.vit import PROJECT, VIT
 from lseg.store.folder import StoredNetwork
-from lseg.store.tensors import read_tensors
 
 ARCHITECTURE = "aligned"
 
@@ -80,33 +79,6 @@ def card_licence(folder: Path) -> str:
     front = re.match(r"---\n(.*?)\n---", card, re.DOTALL)
     found = re.search(r"^license:\s*([\w.+-]+)\s*$", front[1], re.MULTILINE) if front else None
     return found[1] if found else ""
-
-
-def read_sharded(folder: Path, name: str) -> dict[str, Tensor]:
-    """The tensors of `NAME.safetensors`, or of the files that `NAME.safetensors.index.json` lists.
-
-    Raises:
-        CheckpointError: If there is neither, or a file cannot be read.
-    """
-    whole = folder / f"{name}.safetensors"
-    if whole.is_file():
-        return read_tensors(whole)
-    index = folder / f"{name}.safetensors.index.json"
-    if not index.is_file():
-        pickles = [file.name for file in sorted(folder.glob("*.bin"))]
-        hint = f": {', '.join(pickles)} is a pickle, which is not read" if pickles else ""
-        raise CheckpointError(
-            f"{folder} has no {whole.name}{hint}; save its weights as safetensors"
-        )
-    files = read_json(index).get("weight_map")
-    if not isinstance(files, dict) or not all(
-        isinstance(file, str) and Path(file).name == file for file in files.values()
-    ):
-        raise CheckpointError(f"{index} lists no files of weights")
-    tensors: dict[str, Tensor] = {}
-    for file in sorted(set(files.values())):
-        tensors.update(read_tensors(folder / file))
-    return tensors
 
 
 def section(values: Mapping[str, Any], name: str, file: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from lseg.config import TextConfig
 from lseg.files import atomic_file
 from lseg.store.aligned.layouts import SMALL_FILES
 from lseg.store.aligned.open_clip import WEIGHTS
-from lseg.store.aligned.parts import read_sharded
+from lseg.store.sharded import read_sharded
 from lseg.text.clip import IMAGE_SIDE
 from lseg.text.location import FOLDER, located, scheme_of
 

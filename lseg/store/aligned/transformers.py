@@ -18,13 +18,13 @@ from lseg.store.aligned.parts import (
     PHOTO,
     TCL,
     exponent,
-    read_sharded,
     stored_encoder,
     zeros,
 )
 from lseg.store.aligned.vit import PROJECT, VIT, image_weights, patch_positions, vit_options
 from lseg.store.folder import StoredNetwork
 from lseg.store.keymap import Rule, Source
+from lseg.store.sharded import read_sharded
 from lseg.text.location import TRANSFORMERS
 
 CONFIG = "config.json"
