@@ -24,8 +24,8 @@ from benchmark_training import throughput_case, train_case, train_step
 from torch import Tensor
 
 from lseg.inference.segmenter import Segmenter
-from lseg.models.backbones import Level
 from lseg.models.embeddings import PixelEmbeddings, merge_projections
+from lseg.models.levels import Level
 from lseg.models.lseg import LSeg
 from lseg.models.maps import all_logits
 from lseg.models.similarity import PixelLogits

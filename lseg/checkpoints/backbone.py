@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from lseg.checkpoints.timm_hub import timm_source
 from lseg.config import TrunkConfig
 from lseg.errors import CheckpointError, LSegError
-from lseg.models.backbones import Backbone
 from lseg.models.build import build_backbone
+from lseg.models.levels import Backbone
 from lseg.models.timm_names import create_timm_model, timm_name
 from lseg.models.transformers_backbone import TransformersBackbone
 from lseg.paths import is_file, resolve_data_path

@@ -17,10 +17,10 @@ from lseg.evaluation.examples import Draw, draws_to_json, evaluate_questions
 from lseg.evaluation.report import percent, print_table
 from lseg.inference.memory import Memory
 from lseg.inference.sharding import Shard
-from lseg.memory.asking import AnyAsking
 from lseg.memory.drawing import Drawn, draw, half_of, mislabelled, occurrences
 from lseg.memory.examples import Example, Examples
 from lseg.models.lseg import LSeg
+from lseg.text.asking import AnyAsking
 
 UNBOUNDED = 2**40
 

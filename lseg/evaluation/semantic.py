@@ -14,10 +14,9 @@ from lseg.evaluation.metrics import Scores, SegmentationMetric
 from lseg.evaluation.picture_areas import AreaCounter, PictureAreas, distinct_names
 from lseg.inference.sharding import Shard, gathered
 from lseg.inference.views import ViewRule
-from lseg.memory.asking import AnyAsking
 from lseg.models.lseg import LSeg
 from lseg.models.strips import label_map
-from lseg.text.asking import AS_TRAINED
+from lseg.text.asking import AS_TRAINED, AnyAsking
 
 ONE_PROCESS = Shard()
 

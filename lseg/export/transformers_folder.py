@@ -21,8 +21,9 @@ from lseg.convert.huggingface.content import PREPROCESSOR_FILE
 from lseg.convert.keymap import Rule
 from lseg.errors import LSegError
 from lseg.files import atomic_file, write_json
-from lseg.models.backbones import ViTBackbone, level_scales
+from lseg.models.backbones import ViTBackbone
 from lseg.models.dpt import DPTDepth, DPTSegmentation
+from lseg.models.levels import level_scales
 from lseg.models.network import Network
 from lseg.store.folder import CONFIG_FILE, WEIGHTS_FILE
 from lseg.store.tensors import ready_to_store

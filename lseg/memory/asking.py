@@ -11,7 +11,7 @@ from lseg.data.base.labels import clean_name
 from lseg.memory.examples import Example, Examples
 from lseg.memory.taught import taught_by
 from lseg.memory.words import knows, with_shown_words
-from lseg.text.asking import Asking
+from lseg.text.asking import AnyAsking, Asking, Inquiry
 from lseg.text.encoder import SYNONYM_SEPARATOR, LabelEncoder
 from lseg.text.other import Word
 from lseg.text.question import Question
@@ -19,7 +19,7 @@ from lseg.text.vocabulary import vocabulary
 
 
 @dataclass(frozen=True, eq=False)
-class TaughtAsking:
+class TaughtAsking(AnyAsking):
     """Labels are asked by text as `asking` says, and by their examples where there are some.
 
     A label has the examples of its name, `a|b` those of both. One that the text side does not know
@@ -37,41 +37,26 @@ class TaughtAsking:
     scale: float
     stored: bool = False
 
-    def question(
-        self,
-        encoder: LabelEncoder,
-        labels: Sequence[str],
-        device: torch.device | str = "cpu",
-        other: int | None = None,
-        known: Sequence[str] | None = None,
-    ) -> Question:
-        """What pixels are asked; see `Asking.question`.
-
-        Raises:
-            LabelError: If neither the text side nor the memory knows a label, or two are one.
-        """
-        shown = {place: self._examples(label) for place, label in enumerate(labels)}
+    def answer(self, inquiry: Inquiry) -> Question:
+        """As `question`; a label that neither the text side nor the memory knows is not known."""
+        shown = {place: self._examples(label) for place, label in enumerate(inquiry.labels)}
         shown = {place: found for place, found in shown.items() if found}
         if not shown:
-            return self.asking.question(encoder, labels, device, other, known)
+            return self.asking.answer(inquiry)
+        encoder = inquiry.encoder
         looks = _looks(encoder, [example for found in shown.values() for example in found])
         if looks:
-            known = vocabulary(encoder) if known is None else known
-            encoder = with_shown_words(encoder, looks)
-        question = self.asking.question(encoder, labels, device, other, known)
+            known = vocabulary(encoder) if inquiry.known is None else inquiry.known
+            inquiry = replace(inquiry, encoder=with_shown_words(encoder, looks), known=known)
+        question = self.asking.answer(inquiry)
         if question.unsure is not None and question.unsure.index in shown:  # it has no vector
-            asking = replace(self.asking, other=Word())
-            question = asking.question(encoder, labels, device, other, known)
+            question = replace(self.asking, other=Word()).answer(inquiry)
         wordless = [place for place, found in shown.items() if found[0].label in looks]
         return taught_by(question, shown, self.scale, self.stored, wordless)
 
     def _examples(self, label: str) -> list[Example]:
         names = _names(label)
         return [example for example in self.examples if names & _names(example.label)]
-
-
-AnyAsking = Asking | TaughtAsking
-"""How labels are asked: by text alone, or by examples too."""
 
 
 def _names(label: str) -> set[str]:

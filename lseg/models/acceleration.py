@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lseg.errors import ConfigError
-from lseg.models.backbones import Backbone
+from lseg.models.levels import Backbone
 from lseg.models.network import Network
 from lseg.models.trunk import Trunk
 

@@ -7,14 +7,8 @@ from timm.models.beit import Beit
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lseg.models.backbones import (
-    Backbone,
-    Level,
-    LevelInfo,
-    check_blocks,
-    resample_positions,
-    token_levels,
-)
+from lseg.models.levels import Backbone, Level, LevelInfo, check_blocks
+from lseg.models.tokens import resample_positions, token_levels
 
 
 class BeitBackbone(Backbone):

@@ -14,15 +14,10 @@ from torch import nn
 
 from lseg.config import Block, LSegConfig, TrunkConfig
 from lseg.errors import ConfigError
-from lseg.models.backbones import (
-    Backbone,
-    HybridBackbone,
-    PyramidBackbone,
-    ViTBackbone,
-    level_scales,
-)
+from lseg.models.backbones import HybridBackbone, PyramidBackbone, ViTBackbone
 from lseg.models.beit import BeitBackbone
 from lseg.models.fusion import Fusion
+from lseg.models.levels import Backbone, level_scales
 from lseg.models.reassemble import READOUTS, Reassemble, ReassembleStep, TakeMap
 from lseg.models.regularization import ACTIVATIONS, SpatialBlock
 from lseg.models.rotary import EvaBackbone

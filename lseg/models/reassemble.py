@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lseg.config import Readout, ReadoutActivation
-from lseg.models.backbones import Level
 from lseg.models.layout import pointwise, side_by_side
+from lseg.models.levels import Level
 from lseg.models.upconv import UpsampledConvolution
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from timm.models.eva import Eva
 from torch import Tensor, nn
 
-from lseg.models.backbones import Backbone, Level, LevelInfo, check_blocks, token_levels
+from lseg.models.levels import Backbone, Level, LevelInfo, check_blocks
+from lseg.models.tokens import token_levels
 
 
 class EvaBackbone(Backbone):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lseg.config import TrunkConfig
 from lseg.errors import ConfigError
-from lseg.models.backbones import Backbone, Level, LevelInfo, halving
+from lseg.models.levels import Backbone, Level, LevelInfo, halving
 from lseg.models.transformers_network import Features, build_network, features_of, load_network
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from lseg.config import OddGrids
 from lseg.errors import ImageError
-from lseg.models.backbones import Backbone, Level, level_scales, size_multiple
 from lseg.models.fusion import Fusion
 from lseg.models.layout import pointwise
+from lseg.models.levels import Backbone, Level, level_scales, size_multiple
 from lseg.models.reassemble import Reassemble, ReassembleStep
 
 SMALLEST_SIDE = 32

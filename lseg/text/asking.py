@@ -1,5 +1,6 @@
 """From label texts to what pixels are asked."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,9 +18,51 @@ from lseg.visualize.colours import BACKGROUND_NAMES
 Synonyms = Literal["mean", "max"]
 
 
+@dataclass(frozen=True, eq=False)
+class Inquiry:
+    """Labels that are to become a question.
+
+    Attributes:
+        encoder: The text side.
+        labels: Free text; `|` separates synonyms.
+        device: Where vectors are to be.
+        other: Which of the labels is that of the rest; found by its name if not given.
+        known: Words that the text side knows; it is asked for them if they are not given.
+    """
+
+    encoder: LabelEncoder
+    labels: Sequence[str]
+    device: torch.device
+    other: int | None = None
+    known: Sequence[str] | None = None
+
+
+class AnyAsking(ABC):
+    """How labels are asked for: by text alone, or by examples too."""
+
+    def question(
+        self,
+        encoder: LabelEncoder,
+        labels: Sequence[str],
+        device: torch.device | str = "cpu",
+        other: int | None = None,
+        known: Sequence[str] | None = None,
+    ) -> Question:
+        """What pixels are asked; see `Inquiry`.
+
+        Raises:
+            LabelError: If a label is not known, or two are one.
+        """
+        return self.answer(Inquiry(encoder, labels, torch.device(device), other, known))
+
+    @abstractmethod
+    def answer(self, inquiry: Inquiry) -> Question:
+        """As `question`."""
+
+
 @dataclass(frozen=True)
-class Asking:
-    """How labels are asked for.
+class Asking(AnyAsking):
+    """Labels are asked by text alone.
 
     Attributes:
         synonyms: `mean`: a label's vector is the mean of its synonyms. `max`: each synonym has a
@@ -30,32 +73,14 @@ class Asking:
     synonyms: Synonyms = "mean"
     other: OtherRule = OTHER_ALWAYS
 
-    def question(
-        self,
-        encoder: LabelEncoder,
-        labels: Sequence[str],
-        device: torch.device | str = "cpu",
-        other: int | None = None,
-        known: Sequence[str] | None = None,
-    ) -> Question:
-        """What pixels are asked.
-
-        Args:
-            encoder: The text side.
-            labels: Free text; `|` separates synonyms.
-            device: Where vectors are to be.
-            other: Which of the labels is that of the rest; found by its name if not given.
-            known: Words that the text side knows; it is asked for them if they are not given.
-
-        Raises:
-            LabelError: If the text side lacks a label, or two are one to it.
-        """
-        device = torch.device(device)
-        place = other_place(labels) if other is None else other
+    def answer(self, inquiry: Inquiry) -> Question:
+        """As `question`; a label that the text side lacks is not known."""
+        encoder, labels, device = inquiry.encoder, inquiry.labels, inquiry.device
+        place = other_place(labels) if inquiry.other is None else inquiry.other
         rest = [label for index, label in enumerate(labels) if index != place]
         if place is not None and rest:
             vectors, pools = self._vectors(encoder, rest, device, distinct=False)
-            asked = Asked(rest, vectors, known)
+            asked = Asked(rest, vectors, inquiry.known)
             found = self.other.stand_in(encoder, labels[place], asked, device)
             if found is not None:
                 refuse_equal(vectors, _owners(rest, pools), encoder.notes)

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from pathlib import Path
-from statistics import fmean as mean
 from typing import Any
 
 import numpy as np
@@ -17,20 +16,19 @@ from lseg.config import LSegConfig
 from lseg.data.base.datamodule import LabelSet, SegmentationDataModule
 from lseg.data.base.skipping import PASSED_OVER
 from lseg.errors import ConfigError
-from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.evaluation.metrics import Scores
 from lseg.inference.sharding import broadcast_buffers
 from lseg.models.acceleration import TrainingPrecision, prepare_training
 from lseg.models.loss import balancing_weights
 from lseg.models.lseg import LSeg
-from lseg.models.strips import label_map
 from lseg.store.adaptors import SCALE_KEY
 from lseg.store.lightning import note_config
 from lseg.store.tensors import load_weights
-from lseg.training.candidates import Batch, candidate_labels, candidate_text
+from lseg.training.candidates import Batch
 from lseg.training.finite import check_weights
 from lseg.training.frozen import freeze
 from lseg.training.lora import LoraConfig, add_adaptors, without_adaptors
-from lseg.training.monitors import FIGURES, LOSS, by_group
+from lseg.training.monitors import LOSS
 from lseg.training.objective import STRIDES, AskedSet, LossConfig, batch_loss
 from lseg.training.optim import OptimConfig, build_optimizer, build_schedule
 from lseg.training.resume import (
@@ -41,6 +39,7 @@ from lseg.training.resume import (
     restore_gradients,
     settled,
 )
+from lseg.training.validation import Evaluation, mean_figures
 
 
 class LSegModule(LightningModule):
@@ -124,7 +123,6 @@ class LSegModule(LightningModule):
         self.lora = lora
         if lora is not None:
             add_adaptors(self.net.trunk, lora)
-        self.metrics: dict[str, SegmentationMetric] = {}
         self.scores: dict[str, Scores] = {}
         self.gradients: dict[str, Tensor] = {}  # of the step under way in a checkpoint
         self.passed_over = 0  # broken pictures
@@ -215,11 +213,11 @@ class LSegModule(LightningModule):
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> Tensor:
         """Counts a batch; returns its label maps (B, H, W)."""
-        return self._count(batch, dataloader_idx)
+        return self.evaluation.count(self.net, batch, dataloader_idx)
 
     def test_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> Tensor:
         """Counts a batch; returns its label maps (B, H, W)."""
-        return self._count(batch, dataloader_idx)
+        return self.evaluation.count(self.net, batch, dataloader_idx)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the pooled figures of each group of validation sets."""
@@ -277,30 +275,11 @@ class LSegModule(LightningModule):
             self.passed_over = checkpoint.get(PASSED_OVER, 0)
 
     def _start_evaluation(self, sets: list[LabelSet]) -> None:
-        self.eval_text = [self.net.encode_labels(labels) for _, labels in sets]
-        ignore, first = self.data.ignore_value, self.data.first_counted_label
-        self.metrics = {
-            name: SegmentationMetric(len(labels), ignore, first).to(self.device)
-            for name, labels in sets
-        }
-
-    def _count(self, batch: Batch, index: int) -> Tensor:
-        pixels = self.net.normalize(batch["image"])
-        rows = label_map(self.net.logits(pixels, candidate_text(self.eval_text[index], batch)))
-        prediction = candidate_labels(rows, batch)
-        list(self.metrics.values())[index].update(prediction, batch["mask"])
-        return prediction
+        data = self.data
+        self.evaluation = Evaluation(self.net, sets, data.ignore_value, data.first_counted_label)
 
     def _log_scores(self, stage: str) -> None:
-        self.scores = {name: metric.compute() for name, metric in self.metrics.items()}
-        means = []
-        for group, members in by_group(self.scores).items():
-            means.append({name: mean(getattr(one, name) for one in members) for name in FIGURES})
-            self._log_figures(f"{stage}/{group}", means[-1])
-        if self.data.mean_name is not None:
-            overall = {name: mean(group_mean[name] for group_mean in means) for name in FIGURES}
-            self._log_figures(f"{stage}/{self.data.mean_name}", overall)
-
-    def _log_figures(self, name: str, figures: dict[str, float]) -> None:
-        for figure, value in figures.items():
-            self.log(f"{name}/{figure}", value, prog_bar=figure == "miou")
+        self.scores = self.evaluation.scores()
+        for name, figures in mean_figures(self.scores, self.data.mean_name).items():
+            for figure, value in figures.items():
+                self.log(f"{stage}/{name}/{figure}", value, prog_bar=figure == "miou")

@@ -137,19 +137,27 @@ def one_rank(rank, folder):
     distributed.init_process_group(
         "gloo",
         f"file://{folder}/rendezvous",
-        timeout=timedelta(seconds=60),
+        timeout=timedelta(seconds=300),  # the other's imports take long on a busy machine
         rank=rank,
         world_size=2,
     )
-    predictions, truths = random_maps(7, 5, count=5)
-    metric = SegmentationMetric(5)
-    update(metric, predictions[rank::2], truths[rank::2])  # three pictures and two
-    torch.save(tuple(metric.compute()), f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
+    try:
+        predictions, truths = random_maps(7, 5, count=5)
+        metric = SegmentationMetric(5)
+        update(metric, predictions[rank::2], truths[rank::2])  # three pictures and two
+        torch.save(tuple(metric.compute()), f"{folder}/{rank}.pt")
+    finally:
+        distributed.destroy_process_group()
 
 
 def test_two_processes_each_compute_the_scores_of_one(tmp_path):
-    multiprocessing.spawn(one_rank, (tmp_path,), nprocs=2)  # a fork may wait for ever for a lock
+    """This process is the first."""
+    spawning = multiprocessing.get_context("spawn")  # a fork may wait for ever for a lock
+    second = spawning.Process(target=one_rank, args=(1, tmp_path), daemon=True)
+    second.start()
+    one_rank(0, tmp_path)
+    second.join()
+    assert second.exitcode == 0
     wanted = naive_scores(*random_maps(7, 5, count=5), 5)
     for rank in range(2):
         miou, accuracy, _, _, iou = torch.load(tmp_path / f"{rank}.pt")

@@ -1,10 +1,12 @@
 """One tiny network, loaded once, and the command line in this process."""
 
+import json
 import re
 
 import pytest
 from drawing import save_lseg
 from hostile import bounded, check_message
+from safetensors.torch import load_file
 
 from lseg.cli import main
 from lseg.inference.segmenter import Segmenter
@@ -17,6 +19,16 @@ NO_ERROR = re.compile(r"lseg: note: |\s*$|\s*\d+%\|")
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
     return save_lseg(tmp_path_factory.mktemp("model"), NAMES)
+
+
+@pytest.fixture(scope="session")
+def config(model_folder):
+    return json.loads((model_folder / "config.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def weights(model_folder):
+    return load_file(model_folder / "model.safetensors")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from lseg.config import EncoderConfig
 from lseg.errors import ConfigError
 from lseg.models.aligned.encoder import build_encoder
 from lseg.models.aligned.network import AlignedEncoder
-from lseg.models.backbones import resample_positions
+from lseg.models.tokens import resample_positions
 
 ODD = ["cat", "🐶 و كلب", "שלום עולם", "naïve café", "x" * 200, "cat " * 90, "日本語", "a  b\tc"]
 

@@ -5,9 +5,10 @@ from torch.nn import functional as F
 
 from lseg.config import TrunkConfig
 from lseg.errors import ConfigError
-from lseg.models.backbones import LevelInfo, level_scales, resample_positions, size_multiple
 from lseg.models.build import build_backbone, build_trunk
+from lseg.models.levels import LevelInfo, level_scales, size_multiple
 from lseg.models.std_conv import use_original_standardization
+from lseg.models.tokens import resample_positions
 
 OPTIONS = {"depth": 4, "embed_dim": 32, "num_heads": 2, "img_size": 64}
 WIDTHS = (8, 12, 16, 20)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lseg.models.backbones import Level
 from lseg.models.fusion import Fusion, FusionBlock, ResidualConvUnit
+from lseg.models.levels import Level
 from lseg.models.reassemble import Reassemble, TakeMap
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import double_size, upsample

@@ -6,9 +6,10 @@ import torch
 from networks import WIDTH
 
 from lseg.config import LSegConfig, TrunkConfig
-from lseg.models.backbones import LevelInfo, PyramidBackbone
+from lseg.models.backbones import PyramidBackbone
 from lseg.models.beit import BeitBackbone, distance_index
 from lseg.models.build import build_backbone, build_trunk
+from lseg.models.levels import LevelInfo
 from lseg.models.lseg import LSeg
 from lseg.models.rotary import EvaBackbone
 

@@ -5,6 +5,8 @@ import json
 import numpy as np
 from PIL import Image
 
+from lseg.data.sets.coco import CocoFolder
+
 HEIGHT, WIDTH = 8, 10
 
 
@@ -57,3 +59,23 @@ def expected(*parts, fill=-1):
     for rows, columns, value in parts:
         mask[slice(*rows), slice(*columns)] = value
     return mask
+
+
+def read_mask(root, content):
+    """The mask of the one picture, by the adaptor."""
+    tree = CocoFolder(coco20i_tree(root, content))
+    (stem,) = tree.stems
+    return tree.mask(stem)
+
+
+def check_line(error, *words):
+    """An error is one line that names the file, and has these words."""
+    text = str(error.value)
+    assert "\n" not in text and len(text) < 600
+    assert "instances_val2014.json" in text
+    for word in words:
+        assert word in text
+
+
+PERSON = expected(((1, 4), (2, 6), 0))
+"""The mask of `thing`."""

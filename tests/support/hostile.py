@@ -105,3 +105,8 @@ def without(value, place):
         part = part[key]
     del part[place[-1]]
     return made
+
+
+def some_weight(weights):
+    """Name of a convolution's weight among those of a network."""
+    return next(name for name, tensor in weights.items() if tensor.ndim == 4)

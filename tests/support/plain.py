@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lseg.models.backbones import Level
+from lseg.models.levels import Level
 from lseg.models.lseg import LSeg
 from lseg.models.reassemble import ReadoutAdd, ReadoutProject, Reassemble
 from lseg.models.trunk import Trunk, pad_to_multiple

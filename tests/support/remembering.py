@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lseg.models.backbones import Backbone, HybridBackbone, Level, PyramidBackbone, ViTBackbone
+from lseg.models.backbones import HybridBackbone, PyramidBackbone, ViTBackbone
+from lseg.models.levels import Backbone, Level
 
 
 class Known(NamedTuple):

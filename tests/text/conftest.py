@@ -6,6 +6,7 @@ import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.nn import functional as F
 
 from lseg.text.tower import empty_text_tower
 
@@ -16,6 +17,8 @@ ARCHITECTURE = {
         "context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1,
     },
 }  # fmt: skip
+
+NAMES = ["sky", "road", "potted plant", "person", "man"]
 
 
 @pytest.fixture
@@ -62,3 +65,12 @@ def tower(plain_clip, tmp_path):
     path = tmp_path / "text_encoder.safetensors"
     save_file(empty_text_tower(plain_clip).state_dict(), path)
     return path
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A label-embedding table of vectors that are no unit vectors, and those vectors."""
+    vectors = 3 * torch.randn(len(NAMES), 8)
+    path = tmp_path / "labels.safetensors"
+    save_file({"embeddings": vectors}, path, metadata={"labels": json.dumps(NAMES)})
+    return path, dict(zip(NAMES, F.normalize(vectors, dim=-1), strict=True))

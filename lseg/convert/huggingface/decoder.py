@@ -7,7 +7,7 @@ from lseg.config import OddGrids, TrunkConfig
 from lseg.convert.huggingface.encoder import Encoder
 from lseg.convert.huggingface.fields import check_options, read_options, wrong_option
 from lseg.convert.keymap import Rule
-from lseg.models.backbones import LevelInfo, level_scales
+from lseg.models.levels import LevelInfo, level_scales
 
 DEFAULTS: dict[str, Any] = {
     "readout_type": "project",

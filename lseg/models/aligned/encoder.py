@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from lseg.config import Attention, EncoderConfig, Positions
 from lseg.errors import ConfigError
 from lseg.models.aligned.attention import by_neighbours, by_value
-from lseg.models.backbones import Backbone, Level, LevelInfo, resample_positions
+from lseg.models.levels import Backbone, Level, LevelInfo
 from lseg.models.timm_names import create_timm_model, timm_name
+from lseg.models.tokens import resample_positions
 
 
 class Patches(NamedTuple):

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 from fewshot_trees import save_png
-from needs import PHOTOS, needs_photos
 from PIL import Image
-from published_trees import CAMVID, COLOURS, SIZE, STUFF, TREES, vistas_config
+from published_trees import SIZE, STUFF, TREES, vistas_config
 
 from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.folder import BACKGROUND, IGNORE, Background
 from lseg.data.sets.label_table import read_labels
-from lseg.data.sets.pairs import PairsFolder
 from lseg.data.sets.published import missing_files, refuse_missing_files
 from lseg.data.sets.registry import ADAPTORS, SETS, open_set
 from lseg.errors import DataError
@@ -229,38 +227,6 @@ def test_the_annotations_of_context_must_be_converted_first(tmp_path):
         opened(tree, tmp_path)
 
 
-def test_the_published_camvid_has_a_split_of_all_pictures(tmp_path):
-    tree = TREES["camvid32, as published"]
-    expected = tree.draw(tmp_path)
-    (tmp_path / tree.home / "val.txt").unlink()
-    folder = open_set("camvid32", tmp_path, "all")
-    assert list(folder.stems) == list(expected)
-
-
-@pytest.mark.parametrize("name", ["camvid32", "camvid32, as published"])
-def test_the_colours_are_those_of_the_folders_own_table(name, tmp_path):
-    tree = TREES[name]
-    expected = tree.draw(tmp_path)
-    path = next((tmp_path / tree.home).glob("*l*_*.[tc][xs][tv]"))
-    path.write_text(path.read_text().replace("Animal", "Wombat"))
-    with pytest.raises(DataError, match="other names than CamVid's 32: Animal, Wombat"):
-        opened(tree, tmp_path)
-    # two names exchange their colours
-    text = path.read_text().replace("Wombat", "Train*").replace("Train", "Animal", 2)
-    swapped = text.replace("Animal*", "Train")
-    path.write_text(swapped)
-    mask = opened(tree, tmp_path).mask(tree.names[0])
-    drawn = expected[tree.names[0]]
-    animal, train = 0, 25
-    assert np.array_equal(mask == animal, drawn == train)
-    assert np.array_equal(mask == train, drawn == animal)
-    path.write_text("Animal,64,128\n")
-    with pytest.raises(DataError, match="no name with red, green and blue"):
-        opened(tree, tmp_path)
-    path.unlink()
-    assert np.array_equal(opened(tree, tmp_path).mask(tree.names[0]), drawn)
-
-
 def test_the_labels_of_another_version_of_vistas_are_refused(tmp_path):
     tree = TREES["mapillary"]
     expected = tree.draw(tmp_path)
@@ -286,18 +252,3 @@ def test_background_differs_between_the_two_of_a_pair(tmp_path):
         assert kept.classes[0] == "background"
         assert np.array_equal(kept.mask(stem) == 0, left_out == BACKGROUND)
         assert np.array_equal(kept.mask(stem)[left_out >= 0], left_out[left_out >= 0] + 1)
-
-
-def test_the_trees_colours_are_camvids():
-    assert len(COLOURS) == len(CAMVID.splitlines()) == len(set(COLOURS)) == 32
-
-
-@needs_photos("camvid11")
-def test_a_real_camvid_is_read_as_its_list_says():
-    folder = open_set("camvid11", PHOTOS)
-    listed = PairsFolder(PHOTOS / "camvid11", "val", 11)
-    assert len(folder.stems) == len(listed.stems) == 101
-    refuse_missing_files(folder)
-    assert folder.classes == listed.classes
-    for stem, pair in list(zip(folder.stems, listed.stems, strict=True))[::25]:
-        assert np.array_equal(folder.mask(stem), listed.mask(pair))

@@ -1,0 +1,18 @@
+"""Typed configurations of networks: everything needed to rebuild one, and nothing else."""
+
+from lseg.config.aligned import AlignedConfig, Attention, EncoderConfig
+from lseg.config.dpt import DepthActivation, DepthConfig, NormalsConfig, SegmentationConfig
+from lseg.config.lseg import Activation, Block, LSegConfig
+from lseg.config.network import NetworkConfig
+from lseg.config.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from lseg.config.presets import PRESETS
+from lseg.config.text import TextConfig
+from lseg.config.trunk import OddGrids, Positions, Readout, ReadoutActivation, TrunkConfig
+
+__all__ = [
+    "IMAGENET_MEAN", "IMAGENET_STD", "PRESETS",
+    "Activation", "AlignedConfig", "Attention", "Block", "DepthActivation", "DepthConfig",
+    "EncoderConfig", "LSegConfig", "NetworkConfig", "NormalsConfig", "OddGrids", "Positions",
+    "Preprocessing", "Readout", "ReadoutActivation", "SegmentationConfig", "TextConfig",
+    "TrunkConfig",
+]  # fmt: skip
