@@ -59,41 +59,41 @@ def test_onnx_gives_the_networks_logits(tiny_vit_config, tiny_conv_config, folde
     }
 
 
-TINY_VIT = {"depth": 4, "embed_dim": 32, "num_heads": 2, "img_size": 56}
-
-
 @pytest.mark.slow
 def test_a_torch_program_gives_the_networks_logits(tiny_vit_config, folder):
-    """Of a network of patches of 14, with a class token and registers."""
-    name = "vit_small_patch14_reg4_dinov2"
-    trunk = dataclasses.replace(tiny_vit_config.trunk, backbone=name, backbone_options=TINY_VIT)
-    model = network(dataclasses.replace(tiny_vit_config, trunk=trunk))
+    model = network(tiny_vit_config)
     path = folder / "model.pt2"
-    assert export(model, path) < 1e-4  # three sizes, 2, 20 and 200 labels
+    assert export(model, path) < 1e-4
     texts = {"details.json": ""}
     program = torch.export.load(path, extra_files=texts).module(check_guards=False)
     assert json.loads(texts["details.json"]) == describe_program(model)
-    pixels, vectors = torch.randn(1, 3, 56, 56), torch.randn(5, 24)  # the grid of the weights
+    pixels, vectors = torch.randn(1, 3, 64, 64), torch.randn(5, 24)  # the grid of the weights
     with torch.no_grad():
         assert (program(pixels, vectors) - model(pixels, vectors)).abs().max() < 1e-4
 
 
+TINY_VIT = {"depth": 4, "embed_dim": 32, "num_heads": 2, "img_size": 56}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "options"),
+    ("name", "options", "levels", "suffix"),
     [
-        ("resnet10t", {"channels": [8, 16, 24, 32]}),
-        ("vit_base_r50_s16_384", {**TINY_VIT, "img_size": 64}),
+        ("vit_small_patch14_reg4_dinov2", TINY_VIT, (0, 1, 2, 3), ".onnx"),
+        ("vit_small_patch14_dinov2", TINY_VIT, (0, 1, 2, 3), ".pt2"),
+        ("resnet10t", {"channels": [8, 16, 24, 32]}, (0, 1, 2, 3), ".onnx"),
+        ("vit_base_r50_s16_384", {**TINY_VIT, "img_size": 64}, (0, 1, 2, 3), ".pt2"),
     ],
-    ids=["stride 2", "hybrid"],
+    ids=["patch 14", "patch 14 for torch", "stride 2", "hybrid"],
 )
-def test_networks_of_other_grids_are_exported(tiny_vit_config, folder, name, options):
-    """To torch, which is where sizes are made symbols, and half of the work of ONNX."""
+def test_networks_of_every_grid_are_exported(
+    tiny_vit_config, folder, name, options, levels, suffix
+):
     trunk = dataclasses.replace(
-        tiny_vit_config.trunk, backbone=name, backbone_options=options, levels=(0, 1, 2, 3)
+        tiny_vit_config.trunk, backbone=name, backbone_options=options, levels=levels
     )
     model = network(dataclasses.replace(tiny_vit_config, trunk=trunk))
-    assert export(model, folder / f"{name}.pt2") < 1e-4  # three sizes, 2, 20 and 200 labels
+    assert export(model, folder / f"{name}{suffix}") < 1e-4  # three sizes, 2, 20 and 200 labels
 
 
 def test_the_check_asks_for_no_less_than_a_network_takes(tiny_vit_config, tiny_conv_config):
