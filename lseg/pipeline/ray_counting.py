@@ -66,13 +66,16 @@ class RayCounting:
             Item(place, number) for place, part in enumerate(parts) for number in range(part.items)
         ]
         found: list[dict[int, Counts]] = [{} for _ in parts]
-        with (
-            closing(self.actors.results(JobCounting(self.job), items)) as results,
-            tqdm(total=len(items), disable=len(items) < 2, unit=parts[0].unit) as progress,
-        ):
-            for part, own in zip(parts, found, strict=True):
-                while len(own) < part.items:
-                    item, counts = next(results)
-                    found[item.part][item.number] = counts
-                    progress.update()
+        with closing(self.actors.results(JobCounting(self.job), items)) as results:
+            for place, part in enumerate(parts):
+                own = found[place]  # some have come while the part before was waited for
+                progress = tqdm(
+                    None, part.name, part.items, initial=len(own), unit=part.unit,
+                    disable=part.items < 2,
+                )  # fmt: skip
+                with progress:
+                    while len(own) < part.items:
+                        item, counts = next(results)
+                        found[item.part][item.number] = counts
+                        progress.update(item.part == place)
                 yield [own.pop(number) for number in range(part.items)]

@@ -83,17 +83,16 @@ class TestActors:
         plain, _ = table(*words)
         assert table(*words, *RAY)[0] == plain
 
-    @pytest.mark.parametrize("shots", ["1", "5"])
     def test_episodes_have_the_figures_and_pictures_of_the_plain_loop(
-        self, cluster, table, episodes, shots
+        self, cluster, table, episodes
     ):
-        words = [*episodes, "--shots", shots, "--episodes", "21", "--save-pictures", "3"]
+        words = [*episodes, "--shots", "5", "--episodes", "21", "--save-pictures", "3"]
         plain, pictures = table(*words)
         assert table(*words, *RAY) == (plain, pictures)
         assert len(pictures) == 3
 
     def test_an_actor_that_is_killed_changes_nothing(self, cluster, table, episodes, tmp_path):
-        words = [*episodes, "--shots", "1", "--episodes", "90", "--save-pictures", "90"]
+        words = [*episodes, "--shots", "1", "--episodes", "60", "--save-pictures", "60"]
         plain = table(*words)
         ended = []
         thread = threading.Thread(target=lambda: ended.append(table(*words, *RAY)))
