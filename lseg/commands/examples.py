@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from lseg.commands.evaluated_data import EvaluatedData, evaluated_data, rest_class
@@ -70,9 +71,10 @@ class ExamplesTable:
         text = asking_from(options)
         askings = [text, *self._askings(source, text)]
         other = rest_class(options, data)
-        questions = tuple(
+        asked = (
             asking.question(model.text, data.labels, model.device, other) for asking in askings
         )
+        questions = tuple(one.to(torch.device("cpu")) for one in asked)  # others have no such GPU
         self.asked = AskedData(data, view_rule(options), questions, options.workers)
 
     def table(self, counts: Sequence[Counts]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from lseg.commands.engine import require_engine
 from lseg.commands.model import device_from
-from lseg.commands.notes import notes_on_stderr
+from lseg.commands.notes import escape_what_cannot_be_printed, notes_on_stderr
 from lseg.commands.options.shared import CountOptions
 from lseg.errors import ConfigError, LSegError
 from lseg.inference.sharding import Shard, process_group
@@ -60,6 +60,7 @@ def _process(
 ) -> None:
     """One of our own processes."""
     world = options.devices
+    escape_what_cannot_be_printed()
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}
     if device_from(options.device).type == "cpu":  # they share its cores
         torch.set_num_threads(max(1, torch.get_num_threads() // world))
