@@ -2,11 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 
 import lseg
 from lseg.commands.dead_workers import dead_worker
-from lseg.commands.notes import notes_on_stderr
+from lseg.commands.notes import escape_what_cannot_be_printed, notes_on_stderr
 from lseg.commands.suggestions import nearest
 from lseg.commands.table import COMMANDS, Command
 from lseg.errors import ConfigError, IncompleteRunError, LSegError, escaped_lines, shown
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: With 0, after the help of a command.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _escape_what_cannot_be_printed()
+    escape_what_cannot_be_printed()
     try:
         if not given:
             print(help_text(), file=sys.stderr)
@@ -124,13 +123,6 @@ def _message(error: LSegError) -> str:
     """The error's own words, also where a worker process has wrapped them in its traceback."""
     words = str(error).rsplit("lseg.errors.", 1)[-1]
     return escaped_lines(words.removeprefix(f"{type(error).__name__}: ").strip())
-
-
-def _escape_what_cannot_be_printed() -> None:
-    """File names need be no UTF-8, and labels nothing that a terminal knows: no end of a run."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def script() -> None:

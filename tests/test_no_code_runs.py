@@ -11,9 +11,7 @@ FILES = sorted(path for name in ("lseg", "scripts", "demo") for path in (ROOT / 
 ALLOWED = {
     ("lseg/store/foreign.py", "torch.load"): "the restricted reader: its own unpickler builds "
     "tensors and containers, and nothing else",
-    ("lseg/commands/distributed.py", "pickle.loads"): "what a process of ours left in a folder "
-    "that only this user can read",
-    ("lseg/pipeline/ray_engine.py", "pickle.loads"): "what actors of this run hand to one another, "
+    ("lseg/pipeline/ray_actors.py", "pickle.loads"): "what actors of this run hand to one another, "
     "as Ray itself does",
 }
 

@@ -1,8 +1,11 @@
 """Who does the pictures of a command, as options say, and what its index shall tell."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lseg.commands.model import model_from
 from lseg.commands.options.shared import EngineOptions, PictureRunOptions, RunOptions
@@ -12,6 +15,7 @@ from lseg.errors import ConfigError
 from lseg.evaluation.report import versions
 from lseg.inference.sharding import Shard, process_group
 from lseg.models.network import Network
+from lseg.pipeline.counting import CountEngine, Counter, CountJob, LocalCounting
 from lseg.pipeline.local import LocalEngine
 from lseg.pipeline.loop import Patience
 from lseg.pipeline.remote import store
@@ -21,10 +25,13 @@ from lseg.pipeline.step import Job, Step
 from lseg.pipeline.worker import Place
 from lseg.store.tensors import fingerprint
 
+if TYPE_CHECKING:
+    from lseg.pipeline.ray_actors import Actors
+
 NetworkT = TypeVar("NetworkT", bound=Network)
 
 
-def model_here(options: PictureRunOptions, kind: type[NetworkT]) -> NetworkT:
+def model_here(options: EngineOptions, kind: type[NetworkT]) -> NetworkT:
     """The model in this process: with another engine it encodes labels alone, on the processor."""
     if options.engine != "local":
         options = replace(options, device="cpu", precision="fp32", compile=False)
@@ -67,17 +74,59 @@ def engine_of(options: PictureRunOptions, step: Step[Any]) -> Engine:
     """The engine that options name.
 
     Raises:
-        ConfigError: If it is not installed, or torchrun has started this process.
+        ConfigError: See `require_engine`.
     """
-    if options.engine == "ray":
-        if Shard.of_process().world > 1:
-            raise ConfigError("--engine ray starts processes itself: run it without torchrun")
-        try:
-            from lseg.pipeline.ray_engine import RayEngine
-        except ImportError as error:
-            raise ConfigError('--engine ray needs Ray Data: pip install "lseg[ray]"') from error
-        return RayEngine(options.actors, options.device != "cpu")
-    return LocalEngine(step, Shard.of_process())
+    actors = require_engine(options)
+    if actors is None:
+        return LocalEngine(step, Shard.of_process())
+    from lseg.pipeline.ray_engine import RayEngine
+
+    return RayEngine(actors)
+
+
+def counting_engine(options: EngineOptions, job: CountJob, counter: Counter) -> CountEngine:
+    """The engine that options name, for counts; see `engine_of`.
+
+    Args:
+        options: Of the command.
+        job: What is counted, for other processes.
+        counter: The same with the network of this one.
+    """
+    actors = require_engine(options)
+    if actors is None:
+        return LocalCounting(counter, Shard.of_process())
+    from lseg.pipeline.ray_counting import RayCounting
+
+    return RayCounting(actors, job)
+
+
+def require_engine(options: EngineOptions) -> Actors | None:
+    """The actors that options name; None for the plain engine.
+
+    Raises:
+        ConfigError: If Ray is not installed, or torchrun has started this process.
+    """
+    if options.engine == "local":
+        return None
+    if Shard.of_process().world > 1:
+        raise ConfigError("--engine ray starts processes itself: run it without torchrun")
+    try:
+        from lseg.pipeline.ray_actors import Actors
+    except ImportError as error:
+        raise ConfigError('--engine ray needs Ray Data: pip install "lseg[ray]"') from error
+    return Actors(options.actors, options.device != "cpu")
+
+
+@contextmanager
+def engine_started(options: EngineOptions) -> Iterator[None]:
+    """For the block, what the engine needs is there, and need not be started for each run in it."""
+    if require_engine(options) is None:
+        yield
+        return
+    from lseg.pipeline.ray_actors import cluster
+
+    with cluster():
+        yield
 
 
 def patience_of(options: RunOptions) -> Patience:

@@ -3,14 +3,14 @@
 from tqdm import tqdm
 
 from lseg.commands.comparison import compare_tables
-from lseg.commands.distributed import run_on_devices
 from lseg.commands.evaluated_data import evaluated_data, protocol_of, rest_class
 from lseg.commands.examples import examples_data
 from lseg.commands.figures_file import FiguresFile
 from lseg.commands.generalised import add_generalised
 from lseg.commands.model import asking_from
-from lseg.commands.model_table import ModelJob
+from lseg.commands.model_table import EvaluatedSet, model_tables
 from lseg.commands.options.evaluate import EvaluateOptions
+from lseg.commands.processes import run_shared
 from lseg.commands.suite import evaluate_suite
 from lseg.commands.viewing import view_rule
 from lseg.data.base.fingerprint import fingerprint
@@ -31,9 +31,9 @@ def evaluate(options: EvaluateOptions) -> None:
     """
     _check(options)
     if options.suite is not None:
-        evaluate_suite(options)
+        run_shared(evaluate_suite, options)
     elif options.compare is None and options.predictions is None:
-        _evaluate_model(options)
+        run_shared(_evaluate_model, options)
     elif Shard.of_process().first:  # without a model there is nothing to share
         (_evaluate_maps if options.compare is None else compare_tables)(options)
 
@@ -46,11 +46,9 @@ def _evaluate_model(options: EvaluateOptions) -> None:
     if options.examples is not None:
         examples_data(options)
     file = FiguresFile(options)
-    table = run_on_devices(ModelJob(options, data), options.devices, options.device)
-    if table is None:  # another process of several tells
-        return
-    file.write(table)
-    file.announce()
+    for table in model_tables(options, [EvaluatedSet(options, data)]):
+        file.write(table)
+        file.announce()
 
 
 def _evaluate_maps(options: EvaluateOptions) -> None:
@@ -75,6 +73,10 @@ def _check(options: EvaluateOptions) -> None:
     given = [name for name in ("predictions", "compare", "suite") if getattr(options, name)]
     if len(given) > 1:
         raise ConfigError(f"--{given[0]} and --{given[1]} do not go together: give one of them")
+    if options.engine != "local" and given in (["predictions"], ["compare"]):
+        raise ConfigError(
+            f"--engine {options.engine} runs a model, and --{given[0]} needs none: leave it out"
+        )
     if options.claimed is not None and options.predictions is None:
         raise ConfigError("--claimed is about the label maps of --predictions: give both")
     if options.models is not None and options.suite is None:

@@ -1,9 +1,10 @@
 """`lseg evaluate --examples`: figures with examples that are drawn from other pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from lseg.commands.evaluated_data import EvaluatedData, evaluated_data, rest_class
@@ -13,14 +14,16 @@ from lseg.commands.viewing import view_rule
 from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.labels import clean_name
 from lseg.errors import ConfigError
-from lseg.evaluation.examples import Draw, draws_to_json, evaluate_questions
+from lseg.evaluation.examples import Draw, draws_to_json
 from lseg.evaluation.report import percent, print_table
+from lseg.evaluation.semantic import AskedData
 from lseg.inference.memory import Memory
 from lseg.inference.sharding import Shard
 from lseg.memory.drawing import Drawn, draw, half_of, mislabelled, occurrences
 from lseg.memory.examples import Example, Examples
 from lseg.models.lseg import LSeg
-from lseg.text.asking import AnyAsking
+from lseg.pipeline.counting import Counts
+from lseg.text.asking import AnyAsking, Asking
 
 UNBOUNDED = 2**40
 
@@ -39,61 +42,72 @@ def examples_data(options: EvaluateOptions) -> FolderDataset:
     return data
 
 
-def examples_table(
-    options: EvaluateOptions, data: EvaluatedData, model: LSeg, shard: Shard
-) -> dict[str, Any] | None:
-    """Figures of several draws of examples beside those of text alone.
+class ExamplesTable:
+    """A data set's labels, asked by text alone and with several draws of examples."""
 
-    They are printed by the first process; None in the others.
+    def __init__(self, options: EvaluateOptions, data: EvaluatedData, model: LSeg) -> None:
+        """Draws the examples, and has the model look at them.
 
-    Raises:
-        ConfigError: If the examples are of other classes, or `--mislabel` is no share.
-    """
-    if not 0 <= options.mislabel <= 1:
-        raise ConfigError(f"--mislabel is {options.mislabel:g}: give a share, 0 to 1")
-    source = examples_data(options)
-    if list(source.classes) != list(data.classes):
-        raise ConfigError(
-            f"the examples of {options.examples} have other classes than the data set: "
-            f"{', '.join(source.classes[:5])}, ... and {', '.join(data.classes[:5])}, ..."
+        Raises:
+            ConfigError: If the examples are of other classes, or `--mislabel` is no share.
+        """
+        if not 0 <= options.mislabel <= 1:
+            raise ConfigError(f"--mislabel is {options.mislabel:g}: give a share, 0 to 1")
+        self.options, self.data, self.model = options, data, model
+        source = examples_data(options)
+        if list(source.classes) != list(data.classes):
+            raise ConfigError(
+                f"the examples of {options.examples} have other classes than the data set: "
+                f"{', '.join(source.classes[:5])}, ... and {', '.join(data.classes[:5])}, ..."
+            )
+        occurs, count = occurrences(source), len(source.classes)
+        self.taught = [
+            half_of(count, seed) if options.half else list(range(count))
+            for seed in range(options.seeds)
+        ]
+        self.drawn = [
+            draw(occurs, options.shots, seed, taught) for seed, taught in enumerate(self.taught)
+        ]
+        text = asking_from(options)
+        askings = [text, *self._askings(source, text)]
+        other = rest_class(options, data)
+        asked = (
+            asking.question(model.text, data.labels, model.device, other) for asking in askings
         )
-    occurs = occurrences(source)
-    seeds, count = range(options.seeds), len(source.classes)
-    taught = [half_of(count, seed) if options.half else list(range(count)) for seed in seeds]
-    drawn = [draw(occurs, options.shots, *pair) for pair in zip(seeds, taught, strict=True)]
-    rule, text = view_rule(options), asking_from(options)
-    progress = tqdm if shard.first else None
-    pool = _pool(model, source, drawn, options.size, progress)
-    askings: list[AnyAsking] = [text]
-    for seed, some in zip(seeds, drawn, strict=True):
-        chosen = _chosen(pool, source, some)
-        labels = sorted({example.label for example in chosen})
-        shown = mislabelled(chosen, options.mislabel, labels, seed)
-        askings.append(replace(pool.asking(text), examples=Examples(shown)))
-    other = rest_class(options, data)
-    questions = [
-        asking.question(model.text, data.labels, model.device, other) for asking in askings
-    ]
-    plain, *areas = evaluate_questions(
-        model, data, rule, questions, options.workers, progress, shard
-    )
-    if not shard.first:
-        return None
-    draws = [
-        Draw(seed, classes, len(some), found)
-        for seed, classes, some, found in zip(seeds, taught, drawn, areas, strict=True)
-    ]
-    figures = draws_to_json(draws, plain, data.classes)
-    _print(options, figures)
-    return {
-        **figures,
-        "shots": options.shots,
-        "half": options.half,
-        "mislabel": options.mislabel,
-        "views": {"protocol": options.protocol, **asdict(rule)},
-        "labels": dict(zip(data.classes, data.labels, strict=True)),
-        "network": model.config.to_dict(),
-    }
+        questions = tuple(one.to(torch.device("cpu")) for one in asked)  # others have no such GPU
+        self.asked = AskedData(data, view_rule(options), questions, options.workers)
+
+    def table(self, counts: Sequence[Counts]) -> dict[str, Any]:
+        """See `Table`."""
+        options, data = self.options, self.data
+        plain, *areas = self.asked.areas(counts)
+        draws = [
+            Draw(seed, taught, len(drawn), found)
+            for seed, (taught, drawn, found) in enumerate(
+                zip(self.taught, self.drawn, areas, strict=True)
+            )
+        ]
+        figures = draws_to_json(draws, plain, data.classes)
+        _print(options, figures)
+        return {
+            **figures,
+            "shots": options.shots,
+            "half": options.half,
+            "mislabel": options.mislabel,
+            "views": {"protocol": options.protocol, **asdict(view_rule(options))},
+            "labels": dict(zip(data.classes, data.labels, strict=True)),
+            "network": self.model.config.to_dict(),
+        }
+
+    def _askings(self, source: FolderDataset, text: Asking) -> Iterator[AnyAsking]:
+        """By text and the examples of each draw."""
+        progress = tqdm if Shard.of_process().first else None
+        pool = _pool(self.model, source, self.drawn, self.options.size, progress)
+        for seed, some in enumerate(self.drawn):
+            chosen = _chosen(pool, source, some)
+            labels = sorted({example.label for example in chosen})
+            shown = mislabelled(chosen, self.options.mislabel, labels, seed)
+            yield replace(pool.asking(text), examples=Examples(shown))
 
 
 def _pool(

@@ -1,29 +1,42 @@
-"""`lseg fewshot`: zero-shot and few-shot benchmarks, on one device or several."""
+"""`lseg fewshot`: zero-shot and few-shot benchmarks."""
 
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from lseg.commands.distributed import run_on_devices
-from lseg.commands.fewshot_job import FewShotJob
+from lseg.commands.engine import counting_engine, model_here
+from lseg.commands.fewshot_job import AnswerPictures, FewShotJob
 from lseg.commands.options.fewshot import FewShotOptions
 from lseg.commands.output import output_file, output_folder
+from lseg.commands.processes import run_shared
 from lseg.commands.record import OptionsRecord
 from lseg.data.base.fingerprint import fingerprint
 from lseg.data.fewshot.benchmark_labels import LabelChoice
 from lseg.errors import ConfigError
-from lseg.evaluation.fewshot import FewShotConfig, fold_scores, scores_to_json
+from lseg.evaluation.fewshot import (
+    AskedFold,
+    EpisodeCounter,
+    FewShotConfig,
+    fold_part,
+    fold_scores,
+    scores_to_json,
+    summed_areas,
+)
 from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles, EpisodeRequest, open_folds
 from lseg.evaluation.published import PUBLISHED, PublishedRow
 from lseg.evaluation.report import percent, print_table, versions
 from lseg.evaluation.supports import DEFAULT_WEIGHT
 from lseg.files import write_json
+from lseg.inference.sharding import Shard
+from lseg.models.lseg import LSeg
 
 
 def fewshot(options: FewShotOptions) -> None:
     """Prints mIoU and FB-IoU of every fold beside published ones, and writes them as JSON."""
+    run_shared(_fewshot, options)
+
+
+def _fewshot(options: FewShotOptions) -> None:
     config = _config(options)
     labels = LabelChoice(options.label_file, options.prompts, options.natural_names)
     fold = _folds(options.fold)
@@ -39,11 +52,17 @@ def fewshot(options: FewShotOptions) -> None:
     record = None if out is None else OptionsRecord.beside(out, "fewshot", options)
     pictures = _pictures_folder(options, out)
     folds = open_folds(TEST_PROTOCOLS[options.benchmark], files, episodes, labels.labels)
-    job = FewShotJob(options, folds, config, options.save_pictures, pictures)
-    result = run_on_devices(job, options.devices, options.device)
-    if result is None:  # another process of several tells
+    model = model_here(options, LSeg)
+    asked = tuple(AskedFold.of(model, fold, config.background) for fold in folds)
+    saver = None
+    if pictures is not None:
+        saver = AnswerPictures(asked, config.background, options.save_pictures, pictures)
+    job = FewShotJob(options, asked, config, saver)
+    engine = counting_engine(options, job, EpisodeCounter(model, asked, config, saver))
+    counted = engine.counts([fold_part(fold, config) for fold in folds])
+    areas = [summed_areas(fold, counts) for fold, counts in zip(folds, counted, strict=True)]
+    if not Shard.of_process().first:
         return
-    areas = [torch.tensor(sums) for sums in result.areas]
     figures = scores_to_json(folds, [fold_scores(*pair) for pair in zip(folds, areas, strict=True)])
     _print(options, figures)
     if pictures is not None:
@@ -60,7 +79,7 @@ def fewshot(options: FewShotOptions) -> None:
             },
             "published": [line._asdict() | {"unverified": sorted(line.unverified)} for line in
                           PUBLISHED.get(options.benchmark, ())],
-            "network": result.network,
+            "network": model.config.to_dict(),
             "data": fingerprint(chain.from_iterable(fold.data.files() for fold in folds)),
             "versions": versions(),
         }  # fmt: skip

@@ -114,7 +114,9 @@ def asking_from(options: AskingOptions, labels: Sequence[str] | None = None) -> 
 
 
 def device_from(name: str) -> torch.device:
-    """A device by name; `auto` is the accelerator, if there is one: under torchrun, one each.
+    """A device by name; `auto` is the accelerator, if there is one.
+
+    Of several accelerators a process of torchrun has its own, where none is named by number.
 
     Raises:
         ConfigError: If it does not exist here.
@@ -123,7 +125,10 @@ def device_from(name: str) -> torch.device:
         found = torch.accelerator.current_accelerator(check_available=True)
         return torch.device("cpu") if found is None else torch.device(found.type, local_index())
     try:
-        torch.empty(0, device=name)
-        return torch.device(name)
+        found = torch.device(name)
+        if found.type != "cpu" and found.index is None:
+            found = torch.device(found.type, local_index())
+        torch.empty(0, device=found)
+        return found
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"no device {name!r} here: use cpu, or auto") from error

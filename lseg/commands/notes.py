@@ -1,9 +1,10 @@
-"""What a command says of the user's files while it goes on."""
+"""What a command says, and how it is printed."""
 
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TextIO
 
 from lseg.errors import LSegWarning, escaped_lines
@@ -33,3 +34,10 @@ def notes_on_stderr() -> Iterator[None]:
 
         warnings.showwarning = show
         yield
+
+
+def escape_what_cannot_be_printed() -> None:
+    """File names need be no UTF-8, and labels nothing that a terminal knows: no end of a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,48 +1,19 @@
 """`lseg evaluate --suite`: many data sets with one or several models."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from lseg.commands.distributed import Place, run_on_devices
-from lseg.commands.evaluated_data import EvaluatedData, evaluated_data
+from lseg.commands.engine import engine_started
+from lseg.commands.evaluated_data import evaluated_data
 from lseg.commands.figures_file import FiguresFile
-from lseg.commands.model import asking_from, model_from
-from lseg.commands.model_table import model_table
+from lseg.commands.model import asking_from
+from lseg.commands.model_table import EvaluatedSet, model_tables
 from lseg.commands.options.evaluate import SUITE_OPTIONS, EvaluateOptions
 from lseg.commands.parser import overridden
 from lseg.commands.viewing import view_rule
-from lseg.evaluation.suite import SuiteEntry, SuiteRow, read_suite
+from lseg.evaluation.suite import SuiteRow, read_suite
 from lseg.evaluation.suite_table import class_tables, suite_table, suite_to_json
 from lseg.files import atomic_file
-from lseg.models.lseg import LSeg
-
-
-@dataclass(frozen=True)
-class SuiteJob:
-    """A suite; the same in every process.
-
-    Attributes:
-        options: Of the run.
-        sets: Entries with their own options and their data.
-        file: Where the first process writes what is done, at once.
-    """
-
-    options: EvaluateOptions
-    sets: Sequence[tuple[SuiteEntry, EvaluateOptions, EvaluatedData]]
-    file: FiguresFile
-
-    def __call__(self, place: Place) -> list[SuiteRow]:
-        """The rows of every model on every data set; none but in the first process."""
-        rows: list[SuiteRow] = []
-        for name in self.options.models or (self.options.checkpoint,):
-            named = replace(self.options, checkpoint=name, device=str(place.device))
-            model = model_from(named, LSeg)
-            for entry, one, data in self.sets:
-                table = model_table(replace(one, checkpoint=name), data, model, place.shard)
-                if table is not None:
-                    rows.append(SuiteRow(entry, name, table))
-                    self.file.write(suite_to_json(rows))
-        return rows
+from lseg.inference.sharding import Shard
 
 
 def evaluate_suite(options: EvaluateOptions) -> None:
@@ -61,12 +32,22 @@ def evaluate_suite(options: EvaluateOptions) -> None:
         overridden("evaluate", options, entry.options, f"{options.suite}, {entry.name}")
         for entry in entries
     ]
-    sets = [(entry, one, evaluated_data(one)) for entry, one in zip(entries, chosen, strict=True)]
+    opened = [evaluated_data(one) for one in chosen]
     for one in chosen:
         view_rule(one)
         asking_from(one)
-    rows = run_on_devices(SuiteJob(options, sets, file), options.devices, options.device)
-    if rows is None:  # another process of several tells
+    rows: list[SuiteRow] = []
+    with engine_started(options):
+        for model in options.models or (options.checkpoint,):
+            sets = [
+                EvaluatedSet(replace(one, checkpoint=model), data, entry.name)
+                for entry, one, data in zip(entries, chosen, opened, strict=True)
+            ]
+            tables = model_tables(replace(options, checkpoint=model), sets)
+            for place, table in enumerate(tables):
+                rows.append(SuiteRow(entries[place], model, table))
+                file.write(suite_to_json(rows))
+    if not Shard.of_process().first:
         return
     print(suite_table(rows))
     if file.path is not None:

@@ -1,24 +1,13 @@
 """Figures with examples: several draws of them against text alone, on the same pictures."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
-
-from lseg.data.base.items import NamedData
 from lseg.evaluation.generalised import mean_of
-from lseg.evaluation.picture_areas import AreaCounter, PictureAreas, distinct_names
-from lseg.evaluation.semantic import ONE_PROCESS, scores_to_json
-from lseg.inference.sharding import Shard, gathered
-from lseg.inference.views import InferenceConfig, ViewRule, maps_of_questions
-from lseg.models.lseg import LSeg
-from lseg.models.maps import Maps
-from lseg.models.strips import label_map
-from lseg.text.question import Question
+from lseg.evaluation.picture_areas import PictureAreas
+from lseg.evaluation.semantic import scores_to_json
 
 
 @dataclass(frozen=True)
@@ -36,56 +25,6 @@ class Draw:
     taught: Sequence[int]
     examples: int
     areas: PictureAreas
-
-
-def evaluate_questions(
-    model: LSeg,
-    data: NamedData,
-    rule: ViewRule,
-    questions: Sequence[Question],
-    workers: int = 0,
-    progress: Any = None,
-    shard: Shard = ONE_PROCESS,
-) -> list[PictureAreas]:
-    """Areas of every picture of `data` for each of several questions about the same classes.
-
-    Args:
-        model: In eval mode; sees each picture once.
-        data: Pictures and masks.
-        rule: How pictures are shown to the network.
-        questions: What is asked.
-        workers: Processes that read pictures while the network computes.
-        progress: Wraps the loader, such as `tqdm`.
-        shard: Which pictures this process counts; the areas are those of all processes.
-    """
-    counters = [AreaCounter(len(one.names), data.ignore_index) for one in questions]
-    loader: Iterable[dict[str, Tensor]] = DataLoader(
-        data,  # type: ignore[arg-type]
-        batch_size=None,
-        sampler=shard.take(range(len(data))),
-        num_workers=workers,
-        pin_memory=model.device.type == "cuda",
-    )
-    items = progress(loader) if progress else loader
-    names = shard.take(distinct_names(data.names))
-    for name, item in zip(names, items, strict=True):
-        truth = item["mask"][None].to(model.device)
-        with torch.inference_mode():
-            every = _maps(model, item["image"], rule, questions)
-            for counter, maps in zip(counters, every, strict=True):
-                counter.add(name, label_map(maps), truth)
-    own = [counter.finish() for counter in counters]
-    if shard.world == 1:
-        return own
-    return [PictureAreas.dealt(gathered(areas)) for areas in own]
-
-
-def _maps(
-    model: LSeg, image: Tensor, rule: ViewRule, questions: Sequence[Question]
-) -> Sequence[Maps]:
-    if isinstance(rule, InferenceConfig):
-        return maps_of_questions(model, image, questions, rule)
-    return [rule.maps(model, image, question) for question in questions]
 
 
 def draws_to_json(

@@ -13,7 +13,6 @@ from torch import Tensor
 from lseg.errors import DataError
 from lseg.evaluation.metrics import ClassAreas, confusion_matrix
 
-_PENDING = 32  # pictures whose areas wait on the device, so that it is not waited for each time
 _MOST = 2**40  # pixels of a picture, whose sums stay exact
 
 
@@ -87,18 +86,11 @@ class PictureAreas:
         )
 
     @classmethod
-    def dealt(cls, shares: Sequence[PictureAreas]) -> PictureAreas:
-        """The pictures of all shares of P pictures that were dealt out in turn, in their order."""
-        first, count = shares[0], len(shares)
-        if count == 1:
-            return first
-        total = sum(map(len, shares))
-        names = [shares[place % count].names[place // count] for place in range(total)]
-        picture = torch.cat([share.picture * count + r for r, share in enumerate(shares)])
-        order = picture.argsort(stable=True)
-        index = torch.cat([share.index for share in shares])
-        areas = torch.cat([share.areas for share in shares])
-        return cls(tuple(names), first.classes, picture[order], index[order], areas[order])
+    def of_rows(cls, names: Iterable[str], classes: int, rows: Sequence[Tensor]) -> PictureAreas:
+        """The areas of P pictures from rows (k, 4) of each, as `occurring` gives them."""
+        picture = torch.arange(len(rows)).repeat_interleave(torch.tensor([*map(len, rows)]).long())
+        table = torch.cat([*rows, torch.zeros(0, 4, dtype=torch.long)])
+        return cls(tuple(distinct_names(names)), classes, picture, table[:, 0], table[:, 1:])
 
     def to_json(self) -> dict[str, str]:
         """A line for each picture: `class both truth predicted; ...`, in pixels."""
@@ -147,6 +139,12 @@ def distinct_names(names: Iterable[str]) -> list[str]:
     return found
 
 
+def occurring(areas: Tensor) -> Tensor:
+    """Areas (..., N, 3) of a picture as a row for each class that occurs: its place, then they."""
+    where = areas.sum(-1) > 0
+    return torch.cat([where.nonzero(), areas[where]], 1)
+
+
 class AreaCounter:
     """Counts the areas of pictures, one after the other."""
 
@@ -155,11 +153,10 @@ class AreaCounter:
         self.classes = classes
         self.ignore_index = ignore_index
         self._names: list[str] = []
-        self._pending: list[Tensor] = []  # (N, 3) each
-        self._rows: list[Tensor] = []  # (k, 5): picture, class, areas
+        self._rows: list[Tensor] = []
 
     def add(self, name: str, prediction: Tensor, truth: Tensor) -> None:
-        """Counts a picture's label maps of equal shape, on any device."""
+        """Counts a picture's label maps of equal shape."""
         self.add_confusion(
             name, confusion_matrix(prediction, truth, self.classes, self.ignore_index)
         )
@@ -167,24 +164,8 @@ class AreaCounter:
     def add_confusion(self, name: str, confusion: Tensor) -> None:
         """Counts a picture's confusion matrix; see `ClassAreas.of_confusion`."""
         self._names.append(name)
-        self._pending.append(torch.stack(ClassAreas.of_confusion(confusion), 1))
-        if len(self._pending) == _PENDING:
-            self._flush()
+        self._rows.append(occurring(torch.stack(ClassAreas.of_confusion(confusion), 1)).cpu())
 
     def finish(self) -> PictureAreas:
         """The areas of all pictures, by `distinct_names`."""
-        self._flush()
-        names = distinct_names(self._names)
-        rows = torch.cat([*self._rows, torch.zeros(0, 5, dtype=torch.long)])
-        return PictureAreas(tuple(names), self.classes, rows[:, 0], rows[:, 1], rows[:, 2:])
-
-    def _flush(self) -> None:
-        """Brings waiting areas to the host and keeps those of classes that occur."""
-        if not self._pending:
-            return
-        first = len(self._names) - len(self._pending)
-        dense = torch.stack(self._pending).cpu()  # (p, N, 3)
-        picture, index = (dense.sum(2) > 0).nonzero(as_tuple=True)
-        where = torch.stack([picture + first, index], 1)
-        self._rows.append(torch.cat([where, dense[picture, index]], 1))
-        self._pending = []
+        return PictureAreas.of_rows(self._names, self.classes, self._rows)

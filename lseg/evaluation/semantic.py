@@ -1,58 +1,103 @@
 """Semantic segmentation of a whole data set with one label set: pooled IoU and pixel accuracy."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
-from lseg.data.base.items import NamedData, SegmentationData
+from lseg.data.base.items import NamedData
 from lseg.data.base.labels import display_names, refuse_repeated
-from lseg.evaluation.metrics import Scores, SegmentationMetric
-from lseg.evaluation.picture_areas import AreaCounter, PictureAreas, distinct_names
-from lseg.inference.sharding import Shard, gathered
-from lseg.inference.views import ViewRule
+from lseg.evaluation.metrics import ClassAreas, Scores, confusion_matrix
+from lseg.evaluation.picture_areas import PictureAreas, occurring
+from lseg.evaluation.reading import on_host, read
+from lseg.inference.views import InferenceConfig, ViewRule, maps_of_questions
 from lseg.models.lseg import LSeg
+from lseg.models.maps import Maps
 from lseg.models.strips import label_map
+from lseg.pipeline.counting import Counts, LocalCounting, Part
 from lseg.text.asking import AS_TRAINED, AnyAsking
+from lseg.text.question import Question
 
-ONE_PROCESS = Shard()
 
+@dataclass(frozen=True)
+class AskedData:
+    """A data set, and what the pixels of its pictures are asked; picklable.
 
-def evaluate(
-    model: LSeg,
-    data: SegmentationData,
-    config: ViewRule,
-    labels: Sequence[str] | None = None,
-    workers: int = 0,
-    progress: Any = None,
-    asking: AnyAsking = AS_TRAINED,
-    other: int | None = None,
-) -> Scores:
-    """Scores of `model` on every picture of `data`, at the pictures' own sizes.
-
-    Args:
-        model: In eval mode.
+    Attributes:
         data: Pictures and masks.
-        config: How pictures are shown to the network.
-        labels: What to ask for each mask index; the data set's own labels by default.
-        workers: Processes that read pictures while the network computes.
-        progress: Wraps the loader, such as `tqdm`.
-        asking: How labels are asked for.
-        other: The class of all that is none of the others; found by its label if not given.
-
-    Raises:
-        LabelError: If two classes are asked for by the same label, or by two that are one to the
-            text encoder: which of them a pixel gets would be chance.
+        rule: How pictures are shown to the network.
+        questions: About the same N classes.
+        workers: Processes that read pictures while the network computes; see `read`.
+        name: For the progress bar.
     """
-    labels = list(labels or data.labels)
-    metric = SegmentationMetric(len(labels), data.ignore_index).to(model.device)
-    for answer in _answers(model, data, config, labels, asking, other, workers, progress):
-        metric.update(*answer)
-    scores = metric.compute()
-    return scores._replace(iou=scores.iou.reshape(-1))  # torchmetrics squeezes that of one class
+
+    data: NamedData
+    rule: ViewRule
+    questions: tuple[Question, ...]
+    workers: int = 0
+    name: str = ""
+
+    @property
+    def part(self) -> Part:
+        """What is to be counted."""
+        return Part(len(self.data), self.name)
+
+    def areas(self, counts: Sequence[Counts]) -> list[PictureAreas]:
+        """The areas of all pictures for each question, from what `PictureCounter` counted."""
+        rows = [torch.from_numpy(one) for one in counts]
+        names, classes = self.data.names, len(self.questions[0].names)
+        return [
+            PictureAreas.of_rows(names, classes, [one[one[:, 0] == place, 1:] for one in rows])
+            for place in range(len(self.questions))
+        ]
+
+
+@dataclass(frozen=True)
+class PictureCounter:
+    """Areas of pictures; a `lseg.pipeline.counting.Counter` whose parts are data sets.
+
+    What is counted of a picture is (k, 5): question, class, and the class's three areas (see
+    `ClassAreas`), for those classes that occur in truth or prediction.
+
+    Attributes:
+        model: In eval mode; sees each picture once.
+        sets: The data sets.
+    """
+
+    model: LSeg
+    sets: Sequence[AskedData]
+
+    def __call__(self, part: int, items: Sequence[int]) -> Iterator[Counts]:
+        """Counts of some pictures of a data set."""
+        for areas in on_host(self._areas(self.sets[part], items)):
+            yield occurring(areas).numpy()
+
+    def _areas(self, asked: AskedData, items: Sequence[int]) -> Iterator[Tensor]:
+        """(Q, N, 3) areas of each picture for the Q questions, on the model's device."""
+        device, data = self.model.device, asked.data
+        questions = [question.to(device) for question in asked.questions]
+        classes = len(questions[0].names)
+        for item in read(data, items, asked.workers, device.type == "cuda"):
+            truth = item["mask"][None].to(device)
+            found = []
+            with torch.inference_mode():
+                for maps in _maps(self.model, item["image"], asked.rule, questions):
+                    said = label_map(maps)
+                    confusion = confusion_matrix(said, truth, classes, data.ignore_index)
+                    found.append(torch.stack(ClassAreas.of_confusion(confusion), 1))
+                areas = torch.stack(found)
+            yield areas
+
+
+def _maps(
+    model: LSeg, image: Tensor, rule: ViewRule, questions: Sequence[Question]
+) -> Sequence[Maps]:
+    if isinstance(rule, InferenceConfig):
+        return maps_of_questions(model, image, questions, rule)
+    return [rule.maps(model, image, question) for question in questions]
 
 
 def evaluate_pictures(
@@ -61,67 +106,39 @@ def evaluate_pictures(
     config: ViewRule,
     labels: Sequence[str] | None = None,
     workers: int = 0,
-    progress: Any = None,
     asking: AnyAsking = AS_TRAINED,
     other: int | None = None,
-    shard: Shard = ONE_PROCESS,
 ) -> PictureAreas:
-    """As `evaluate`, with the areas of each picture; pooled they give the same scores.
+    """Areas of every picture of `data`, at its own size.
 
     Args:
-        model: As for `evaluate`.
-        data: As for `evaluate`.
-        config: As for `evaluate`.
-        labels: As for `evaluate`.
-        workers: As for `evaluate`.
-        progress: As for `evaluate`.
-        asking: As for `evaluate`.
-        other: As for `evaluate`.
-        shard: Which pictures this process counts; the areas are those of all processes.
+        model: In eval mode.
+        data: Pictures and masks.
+        config: How pictures are shown to the network.
+        labels: What to ask for each mask index; the data set's own labels by default.
+        workers: Processes that read pictures while the network computes.
+        asking: How labels are asked for.
+        other: The class of all that is none of the others; found by its label if not given.
 
     Raises:
-        LabelError: As `evaluate`.
+        LabelError: If two classes are asked for by the same label, or by two that are one to the
+            text encoder: which of them a pixel gets would be chance.
     """
-    labels = list(labels or data.labels)
-    counter = AreaCounter(len(labels), data.ignore_index)
-    answers = _answers(model, data, config, labels, asking, other, workers, progress, shard)
-    for name, answer in zip(shard.take(distinct_names(data.names)), answers, strict=True):
-        counter.add(name, *answer)
-    own = counter.finish()
-    return PictureAreas.dealt(gathered(own)) if shard.world > 1 else own
+    question = question_of(model, labels or data.labels, asking, other)
+    asked = AskedData(data, config, (question,), workers)
+    (counts,) = LocalCounting(PictureCounter(model, [asked])).counts([asked.part])
+    (areas,) = asked.areas(counts)
+    return areas
 
 
-class _Answer(NamedTuple):
-    prediction: Tensor  # (1, H, W)
-    truth: Tensor
-
-
-def _answers(
-    model: LSeg,
-    data: SegmentationData,
-    config: ViewRule,
-    labels: list[str],
-    asking: AnyAsking,
-    other: int | None,
-    workers: int,
-    progress: Any,
-    shard: Shard = ONE_PROCESS,
-) -> Iterator[_Answer]:
-    """What the network says of every picture, on its device; see `evaluate`."""
+def question_of(
+    model: LSeg, labels: Sequence[str], asking: AnyAsking = AS_TRAINED, other: int | None = None
+) -> Question:
+    """What pixels are asked about the classes of a data set; see `evaluate_pictures`."""
     refuse_repeated(labels, "the labels of the data set")
     question = asking.question(model.text, labels, model.device, other)
     question.warn_of_notes()
-    loader: Iterable[dict[str, Tensor]] = DataLoader(
-        data,  # type: ignore[arg-type]
-        batch_size=None,
-        sampler=shard.take(range(len(data))),
-        num_workers=workers,
-        pin_memory=model.device.type == "cuda",
-    )
-    for item in progress(loader) if progress else loader:
-        with torch.inference_mode():
-            prediction = label_map(config.maps(model, item["image"], question))
-        yield _Answer(prediction, item["mask"][None].to(model.device))
+    return question
 
 
 def scores_to_json(scores: Scores, labels: Sequence[str]) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class Shard:
         return self.rank == 0
 
 
+ONE_PROCESS = Shard()
+
+
 @contextmanager
 def process_group(shard: Shard, needed: bool = True, meeting: str = "env://") -> Iterator[None]:
     """A process group (gloo) for the block, where there is more than one process and none yet.

@@ -48,6 +48,23 @@ def data(tmp_path):
 
 
 @pytest.fixture
+def five(data):
+    """Five pictures of other sizes, two of the same name, with pixels without a label."""
+    rng = np.random.default_rng(3)
+    lines = []
+    for index, place in enumerate(("a", "b", "sub/a", "c", "d")):
+        size = (40 + index, 56 - index)
+        (data / place).parent.mkdir(exist_ok=True)
+        Image.fromarray(draw(*size, seed=index)).save(data / f"{place}.png")
+        mask = rng.integers(0, 3, size, dtype=np.uint8)
+        mask[:5] = 255
+        Image.fromarray(mask).save(data / f"{place}.mask.png")
+        lines.append(f"{place}.png {place}.mask.png")
+    (data / "val.txt").write_text("\n".join(lines))
+    return data
+
+
+@pytest.fixture
 def run(capsys):
     """Runs `lseg` with these arguments: exit code, standard output, standard error."""
 
@@ -58,6 +75,15 @@ def run(capsys):
         return code, out, err
 
     return call
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Ray on this machine, started once for the tests of a file."""
+    from lseg.pipeline import ray_actors  # an extra
+
+    with ray_actors.cluster():
+        yield
 
 
 @pytest.fixture(scope="session")

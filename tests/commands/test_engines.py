@@ -12,17 +12,9 @@ import torch
 from drawing import names, save_frames
 
 from lseg.checkpoints.load import load_model
-from lseg.pipeline import ray_engine
-from lseg.pipeline.ray_engine import Share
+from lseg.pipeline.ray_actors import Share
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # interpreters start, on a busy machine
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Ray on this machine, started once for all of these."""
-    with ray_engine.cluster():
-        yield
 
 
 @pytest.fixture

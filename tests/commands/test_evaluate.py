@@ -7,9 +7,13 @@ from PIL import Image
 
 from lseg.checkpoints.load import load_model
 from lseg.data.sets.pairs import PairsDataset
-from lseg.evaluation.semantic import evaluate as evaluate_data
+from lseg.evaluation.semantic import evaluate_pictures
 from lseg.inference.multi_eval import MultiEvalConfig
 from lseg.inference.views import InferenceConfig
+
+
+def scores_of(checkpoint, data, rule):
+    return evaluate_pictures(load_model(checkpoint), data, rule).pooled().scores()
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def test_evaluate_prints_a_table_and_writes_the_figures_in_percent(
     for part in ("sky", "road", "tree", "mIoU", "pixel accuracy", str(out)):
         assert part in printed.replace("\n", "")
     figures = json.loads(out.read_text())
-    wanted = evaluate_data(load_model(checkpoint), PairsDataset(data, "val"), InferenceConfig())
+    wanted = scores_of(checkpoint, PairsDataset(data, "val"), InferenceConfig())
     assert figures["miou"] == pytest.approx(100 * wanted.miou)
     assert figures["pixel_accuracy"] == pytest.approx(100 * wanted.pixel_accuracy)
     assert list(figures["per_class"]) == ["sky", "road", "tree"]
@@ -48,7 +52,7 @@ def test_options_reach_the_inference(evaluate, data, checkpoint, tmp_path):
         "--split", "train", "--out", out,
     )  # fmt: skip
     config = InferenceConfig(48, (0.75, 1.25), True, 32)
-    wanted = evaluate_data(load_model(checkpoint), PairsDataset(data, "train"), config)
+    wanted = scores_of(checkpoint, PairsDataset(data, "train"), config)
     assert json.loads(out.read_text())["miou"] == pytest.approx(100 * wanted.miou)
 
 
@@ -70,7 +74,7 @@ def test_one_word_asks_for_the_published_protocol(
     code, _, err = evaluate("--protocol", "lseg", *more, "--split", "train", "--out", out)
     assert code == 0, err
     figures = json.loads(out.read_text())
-    scores = evaluate_data(load_model(checkpoint), PairsDataset(data, "train"), wanted)
+    scores = scores_of(checkpoint, PairsDataset(data, "train"), wanted)
     assert figures["miou"] == pytest.approx(100 * scores.miou)
     views = json.loads(json.dumps(dataclasses.asdict(wanted)))
     assert figures["views"] == {"protocol": "lseg", **views}

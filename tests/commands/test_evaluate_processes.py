@@ -6,35 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from drawing import draw
-from PIL import Image
 
 from lseg.checkpoints.load import load_model
 from lseg.data.sets.pairs import PairsDataset
-from lseg.evaluation import semantic
-from lseg.evaluation.picture_areas import PictureAreas
-from lseg.evaluation.semantic import evaluate_pictures
+from lseg.evaluation.semantic import AskedData, PictureCounter, evaluate_pictures, question_of
 from lseg.inference.sharding import Shard
 from lseg.inference.views import InferenceConfig
+from lseg.pipeline import counting
+from lseg.pipeline.counting import LocalCounting
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-
-
-@pytest.fixture
-def five(data):
-    """Five pictures of other sizes, two of which have the same name."""
-    rng = np.random.default_rng(3)
-    lines = []
-    for index, place in enumerate(("a", "b", "sub/a", "c", "d")):
-        size = (40 + index, 56 - index)
-        (data / place).parent.mkdir(exist_ok=True)
-        Image.fromarray(draw(*size, seed=index)).save(data / f"{place}.png")
-        Image.fromarray(rng.integers(0, 3, size, dtype=np.uint8)).save(data / f"{place}.mask.png")
-        lines.append(f"{place}.png {place}.mask.png")
-    (data / "val.txt").write_text("\n".join(lines))
-    return data
 
 
 @pytest.mark.parametrize("world", [2, 3, 7])
@@ -44,12 +26,19 @@ def test_every_picture_is_counted_once_whatever_the_number_of_processes(
     model, data = load_model(checkpoint), PairsDataset(five, "val")
     config = InferenceConfig()
     wanted = evaluate_pictures(model, data, config)
-    shares = []
-    monkeypatch.setattr(semantic, "gathered", lambda areas: shares.append(areas) or [areas])
+    asked = AskedData(data, config, (question_of(model, data.labels),))
+    counter, shares = PictureCounter(model, [asked]), []
+
+    def gathered(own):
+        """All that have come here; the last of the processes knows them all."""
+        shares.append(own)
+        return shares
+
+    monkeypatch.setattr(counting, "gathered", gathered)
     for rank in range(world):
-        evaluate_pictures(model, data, config, shard=Shard(rank, world))
+        (counts,) = LocalCounting(counter, Shard(rank, world)).counts([asked.part])
     assert sum(map(len, shares)) == len(data)
-    found = PictureAreas.dealt(shares)
+    (found,) = asked.areas(counts)
     assert found.names == wanted.names
     assert found.to_json() == wanted.to_json()
 

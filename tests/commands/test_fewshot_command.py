@@ -74,7 +74,8 @@ def test_all_folds_from_masks_and_labels_in_a_file(fewshot, tmp_path):
     code, _, err = fewshot(
         "pascal5i", "--episodes", "6", "--label-file", labels, "--out", tmp_path / "r.json"
     )
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert "lseg: " not in err
     found = figures(tmp_path / "r.json")
     assert [part["fold"] for part in found["folds"]] == [0, 1, 2, 3]
     assert found["miou"] == pytest.approx(np.mean([part["miou"] for part in found["folds"]]))
@@ -134,7 +135,8 @@ def test_natural_names_and_another_background(fewshot, tmp_path):
 def check_refused(result, *parts):
     code, _, err = result
     assert code == 2
-    assert err.startswith("lseg: ")
+    said = err.replace("\r", "\n").splitlines()  # after a progress bar, where reading had begun
+    assert sum(line.startswith("lseg: ") for line in said) == 1
     assert "Traceback" not in err
     for part in parts:
         assert str(part) in err

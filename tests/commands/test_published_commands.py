@@ -16,7 +16,7 @@ from lseg.data.base.dataset import FolderDataset
 from lseg.data.base.labels import display_name
 from lseg.data.sets.label_table import read_labels
 from lseg.data.sets.registry import open_set
-from lseg.evaluation.semantic import evaluate as evaluate_data
+from lseg.evaluation.semantic import evaluate_pictures
 from lseg.inference.views import InferenceConfig
 
 LINES = ["sky", "road", "tree", "other", "sky|road", "road|tree", "tree|other", "other|sky",
@@ -54,7 +54,9 @@ def test_a_published_set_is_evaluated_by_its_name(evaluate, checkpoint, tmp_path
     path = write(tmp_path / "labels.txt", LINES)
     figures = evaluate("camvid11", "--label-file", path, "--checkpoint", checkpoint)
     folder = open_set("camvid11", tmp_path / "sets", "test")
-    wanted = evaluate_data(load_model(checkpoint), FolderDataset(folder, LINES), InferenceConfig())
+    data = FolderDataset(folder, LINES)
+    areas = evaluate_pictures(load_model(checkpoint), data, InferenceConfig())
+    wanted = areas.pooled().scores()
     assert figures["miou"] == pytest.approx(100 * wanted.miou)
     assert figures["labels"] == dict(zip(folder.classes, LINES, strict=True))
     assert list(figures["per_class"]) == list(read_labels("camvid11").names)
@@ -86,7 +88,7 @@ def test_847_classes_and_their_own_ignored_value(evaluate, tmp_path):
     assert len(figures["per_class"]) == 847
     assert None not in figures["per_class"].values()
     data = FolderDataset(open_set("ade20k_full", tmp_path / "sets"), labels, 65535)
-    wanted = evaluate_data(load_model(model), data, InferenceConfig())
+    wanted = evaluate_pictures(load_model(model), data, InferenceConfig()).pooled().scores()
     assert figures["miou"] == pytest.approx(100 * wanted.miou)
 
 

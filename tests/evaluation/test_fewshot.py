@@ -12,9 +12,17 @@ from PIL import Image
 
 from lseg.data.fewshot.episode_data import EpisodeData
 from lseg.evaluation.areas import episode_areas, scores_from_areas
-from lseg.evaluation.fewshot import FewShotConfig, fold_areas, fold_scores, scores_to_json
+from lseg.evaluation.fewshot import (
+    AskedFold,
+    EpisodeCounter,
+    FewShotConfig,
+    fold_areas,
+    fold_part,
+    fold_scores,
+    scores_to_json,
+    summed_areas,
+)
 from lseg.evaluation.protocols import TEST_PROTOCOLS, BenchmarkFiles, EpisodeRequest, open_folds
-from lseg.inference.sharding import Shard
 
 SIZE = 64
 LABELS = ["sky", "road", "tree", "car"]
@@ -126,19 +134,17 @@ def test_random_predictions_score_as_the_naive_metric_says(name, open_tree):
         assert abs(naive(fold, predictions, stored, False)[0] - miou) > 1e-4
 
 
-def test_shards_add_up_to_the_whole_and_share_nothing(open_tree, model):
+def test_shares_of_the_batches_add_up_to_the_whole_whoever_reads_them(open_tree, model):
     fold, *_ = open_tree("coco20i", episodes=17)
-    whole = fold_areas(model, fold, dataclasses.replace(CONFIG, batch_size=3))
-    numbers, total = [], torch.zeros_like(whole)
-    for rank in range(3):
-        total += fold_areas(
-            model,
-            fold,
-            dataclasses.replace(CONFIG, batch_size=3, workers=rank == 1),
-            Shard(rank, 3),
-            answered=lambda found: numbers.append(found.number),
-        )
-    assert torch.equal(total, whole)
+    config = dataclasses.replace(CONFIG, batch_size=3)
+    whole = fold_areas(model, fold, config)
+    numbers, counts = [], []
+    asked = [AskedFold.of(model, fold, config.background)]
+    for first in range(3):
+        own = dataclasses.replace(config, workers=first == 1)
+        counter = EpisodeCounter(model, asked, own, lambda _, found: numbers.append(found.number))
+        counts += counter(0, range(first, fold_part(fold, own).items, 3))
+    assert torch.equal(summed_areas(fold, counts), whole)
     assert sorted(numbers) == list(range(17))
 
 

@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 from lseg.data.sets.pairs import PairsDataset
-from lseg.evaluation.metrics import Scores
-from lseg.evaluation.semantic import evaluate, evaluate_pictures, scores_to_json
-from lseg.inference.views import InferenceConfig
+from lseg.evaluation.metrics import Scores, SegmentationMetric
+from lseg.evaluation.semantic import evaluate_pictures, scores_to_json
+from lseg.inference.views import InferenceConfig, image_logits
 
 CLASSES = ["sky", "road", "tree", "car"]
 SIZES = [(64, 96), (64, 64), (37, 51)]
@@ -54,7 +54,7 @@ def naive(model, data, labels):
 
 @pytest.mark.parametrize("labels", [None, ["road", "sky", "other", "tree"]])
 def test_scores_equal_those_of_the_network_s_own_argmax(model, data, labels):
-    scores = evaluate(model, data, InferenceConfig(size=0), labels)
+    scores = evaluate_pictures(model, data, InferenceConfig(size=0), labels).pooled().scores()
     iou, accuracy = naive(model, data, labels or CLASSES)
     np.testing.assert_allclose(scores.iou.numpy(), iou, atol=1e-12)
     assert scores.miou == pytest.approx(np.nanmean(iou))
@@ -67,21 +67,10 @@ def test_one_class_alone_is_a_list_of_one(model, data):
     (root / "classes.txt").write_text("sky")
     for number, (height, width) in enumerate(SIZES):
         Image.fromarray(np.zeros((height, width), np.uint8)).save(root / f"{number}.mask.png")
-    scores = evaluate(model, PairsDataset(root, "val"), InferenceConfig(size=0))
+    areas = evaluate_pictures(model, PairsDataset(root, "val"), InferenceConfig(size=0))
+    scores = areas.pooled().scores()
     assert scores.iou.tolist() == [1.0]
     assert scores_to_json(scores, ["sky"])["per_class"] == {"sky": 100.0}
-
-
-def test_progress_wraps_the_loader_and_pictures_come_one_by_one(model, data):
-    seen = []
-
-    def progress(loader):
-        for item in loader:
-            seen.append(tuple(item["image"].shape[-2:]))
-            yield item
-
-    evaluate(model, data, InferenceConfig(), progress=progress)
-    assert seen == SIZES
 
 
 def test_figures_are_in_percent_and_json_can_hold_them():
@@ -106,10 +95,14 @@ def test_classes_whose_display_names_agree_keep_a_figure_each():
     assert list(figures["per_class"].values()) == [20, 80]
 
 
-def test_areas_of_pictures_pool_to_exactly_the_same_scores(model, data):
-    config = InferenceConfig()
-    scores, areas = evaluate(model, data, config), evaluate_pictures(model, data, config)
+def test_areas_of_pictures_pool_to_exactly_the_scores_of_the_metric_of_a_training(model, data):
+    areas = evaluate_pictures(model, data, InferenceConfig())
+    metric = SegmentationMetric(len(CLASSES), data.ignore_index)
+    text = model.encode_labels(data.labels)
+    for item in data:
+        logits = image_logits(model, item["image"], text)
+        metric.update(logits.argmax(0)[None], item["mask"][None])
+    scores, pooled = metric.compute(), areas.pooled().scores()
     assert areas.names == ("0", "1", "2")
-    pooled = areas.pooled().scores()
     assert pooled[:4] == scores[:4]
     assert pooled.iou.nan_to_num(-1).equal(scores.iou.nan_to_num(-1))

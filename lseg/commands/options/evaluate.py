@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from lseg.commands.options.base import NonNegative, Positive, Spelling
+from lseg.commands.options.base import Positive, Spelling
 from lseg.commands.options.shared import (
     AskingOptions,
     Benchmark,
+    CountOptions,
     DataOptions,
     MemoryOptions,
-    ModelOptions,
     ViewOptions,
 )
 from lseg.commands.output import lock_file
@@ -21,7 +21,7 @@ from lseg.data.sets.registry import SetName
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, MemoryOptions):
+class EvaluateOptions(DataOptions, CountOptions, ViewOptions, AskingOptions, MemoryOptions):
     """mIoU and other figures of a model, or of label maps, on data sets.
 
     Attributes:
@@ -33,8 +33,6 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, Mem
         unseen: Also seen, unseen and harmonic mIoU: a fold's number, or the unseen classes' names.
         protocol: lseg shows pictures as LSeg's authors did: longer side 520, windows of 480,
             scales 0.5 to 1.75, flip; --size, --window, --scales and --no-flip change these.
-        devices: Processes, each on a device of its own, that share the pictures.
-        workers: Processes that read pictures, of each of these.
         predictions: Judge these label maps in place of a model's: <stem>.png of indices, or a COCO
             instances JSON.
         claimed: An mIoU that was stated for these label maps, to be checked.
@@ -57,8 +55,6 @@ class EvaluateOptions(DataOptions, ModelOptions, ViewOptions, AskingOptions, Mem
     label_file: Annotated[Path | None, Spelling("FILE")] = None
     unseen: Annotated[str | None, Spelling("K|NAMES")] = None
     protocol: Literal["plain", "lseg"] = "plain"
-    devices: Positive = 1
-    workers: NonNegative = 1
     predictions: Annotated[Path | None, Spelling("DIR")] = None
     claimed: Annotated[float | None, Spelling("MIOU")] = None
     compare: Annotated[Sequence[str] | None, Spelling("FILE.json")] = None

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 from lseg.commands.options.base import NonNegative, Positive, Spelling
-from lseg.commands.options.shared import Benchmark, DataOptions, ModelOptions
+from lseg.commands.options.shared import Benchmark, CountOptions, DataOptions
 from lseg.commands.output import lock_file
 
 
 @dataclass(frozen=True, kw_only=True)
-class FewShotOptions(DataOptions, ModelOptions):
+class FewShotOptions(DataOptions, CountOptions):
     """Zero-shot and few-shot benchmarks.
 
     Attributes:
@@ -26,9 +26,7 @@ class FewShotOptions(DataOptions, ModelOptions):
         visual_weight: Share of supports against text, 0 to 1.
         size: Side of the pictures; the protocol's if not given.
         split: Test list of a pairs folder.
-        devices: Processes, each on a device of its own.
         batch_size: Episodes at a time.
-        workers: Processes that read pictures.
         save_pictures: Answers of each fold to save as pictures.
         out: Where to write the figures.
     """
@@ -44,9 +42,7 @@ class FewShotOptions(DataOptions, ModelOptions):
     visual_weight: float | None = None
     size: NonNegative | None = None
     split: str = "val"
-    devices: Positive = 1
     batch_size: Positive = 4
-    workers: NonNegative = 1
     save_pictures: NonNegative = 0
     out: Annotated[Path | None, Spelling("FILE.json")] = None
 

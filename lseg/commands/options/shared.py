@@ -132,26 +132,44 @@ class MemoryOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineOptions(Options):
-    """Who does the pictures.
+class EngineOptions(ModelOptions):
+    """Who does the pictures, each with the model.
 
     Attributes:
         engine: local: this process, or those of torchrun; ray: actors of Ray Data, here or on the
             cluster of RAY_ADDRESS.
         actors: Actors of Ray, several on a GPU where there are more; one a GPU, or without GPUs
             one for two processors, if not given.
-        verify: A finished picture's files are left as they are if their content is still that of
-            the index; else if their size is.
     """
 
     engine: Literal["local", "ray"] = "local"
     actors: Positive | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRunOptions(PictureOptions, RunOptions, EngineOptions):
+    """What all runs of a network over pictures have.
+
+    Attributes:
+        verify: A finished picture's files are left as they are if their content is still that of
+            the index; else if their size is.
+    """
+
     verify: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureRunOptions(PictureOptions, RunOptions, EngineOptions, ModelOptions):
-    """What all runs of a network over pictures have."""
+class CountOptions(EngineOptions):
+    """Who counts the pictures of a data set.
+
+    Attributes:
+        devices: Processes, each on a device of its own, that share the pictures.
+        workers: Processes that read pictures, of each of these; without any, as in actors, a
+            thread does.
+    """
+
+    devices: Positive = 1
+    workers: NonNegative = 1
 
 
 @dataclass(frozen=True, kw_only=True)
