@@ -13,6 +13,6 @@ __all__ = [
     "IMAGENET_MEAN", "IMAGENET_STD", "PRESETS",
     "Activation", "AlignedConfig", "Attention", "Block", "DepthActivation", "DepthConfig",
     "EncoderConfig", "HeadConfig", "LSegConfig", "NetworkConfig", "NormalsConfig", "OddGrids",
-    "Positions", "Preprocessing", "Readout", "ReadoutActivation", "SegmentationConfig", "TextConfig",
-    "TrunkConfig",
+    "Positions", "Preprocessing", "Readout", "ReadoutActivation", "SegmentationConfig",
+    "TextConfig", "TrunkConfig",
 ]  # fmt: skip

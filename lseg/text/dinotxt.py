@@ -23,6 +23,8 @@ TEXT_SIDE = "text_model."
 """Before the names of its weights in a file with those of more."""
 
 HEAD_WIDTH = 64
+"""Of the attention, in all networks of these authors."""
+
 STEP = 8
 """Prompts are encoded at the next multiple of it of the longest one's tokens."""
 

@@ -18,7 +18,7 @@ from lseg.store.aligned.vit import PROJECT, VIT, image_weights, patch_positions,
 from lseg.store.folder import StoredNetwork
 from lseg.store.foreign import read_state_dict
 from lseg.store.keymap import Rule, Source
-from lseg.text.dinotxt import TEXT_SIDE, is_text_side
+from lseg.text.dinotxt import HEAD_WIDTH, TEXT_SIDE, is_text_side
 from lseg.text.location import DINOTXT
 from lseg.text.templates import named_templates
 
@@ -27,9 +27,6 @@ MARK, BACKBONE = "_dinotxt", "_pretrain"
 before them says which network it is, such as `dinov2_vitl14_reg4`."""
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
-HEAD_WIDTH = 64
-"""Of the attention, in all networks of these authors."""
-
 HEAD = "trunk.backbone.head."
 _TRUNK = r"visual_model\.backbone\."
 _BLOCK = rf"{_TRUNK}blocks\.(\d+)\."
@@ -72,9 +69,10 @@ DINOV3_RULES = (
 
 
 def is_dinotxt(path: Path) -> bool:
-    """Whether a file is one of a dino.txt, or a folder has one, going by names."""
+    """Whether a file is one of a dino.txt, or a folder of no other kind has one, going by names."""
     if path.is_dir():
-        return any(is_dinotxt(file) for file in path.iterdir() if not file.is_dir())
+        own = (file for file in path.glob(f"*{MARK}*") if file.is_file())
+        return not (path / "config.json").is_file() and any(map(is_dinotxt, own))
     return MARK in path.name and path.suffix in SUFFIXES
 
 
@@ -141,7 +139,7 @@ def files_of(path: Path) -> list[Path]:
         CheckpointError: If there are several networks.
     """
     folder = path if path.is_dir() else path.parent
-    marked = [path] if path.is_file() else [file for file in folder.iterdir() if is_dinotxt(file)]
+    marked = [path] if path.is_file() else list(filter(is_dinotxt, folder.glob(f"*{MARK}*")))
     names = sorted({file.name.split(MARK)[0] for file in marked})
     if len(names) > 1:
         raise CheckpointError(
