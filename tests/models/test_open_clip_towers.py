@@ -6,7 +6,9 @@ Small ones of the same classes: what differs between them are options of these.
 import open_clip
 import pytest
 import torch
+from encoders import open_clip_folder
 
+import lseg
 from lseg.config import EncoderConfig
 from lseg.errors import ConfigError
 from lseg.models.aligned.build import build_encoder
@@ -98,3 +100,17 @@ def test_neighbours_are_not_defined_behind_a_norm():
     config = EncoderConfig("eva02_enormous_patch14_clip_224", options, attention="neighbour")
     with pytest.raises(ConfigError, match="give value or full"):
         build_encoder(config).look(torch.randn(1, 3, 42, 42))
+
+
+@torch.inference_mode()
+def test_a_whole_folder_with_a_rotary_tower_is_read(tmp_path):
+    vision = open_clip.get_model_config("PE-Core-T-16-384")["vision_cfg"]
+    net = open_clip_folder(tmp_path / "pe", vision, embed_dim=24, custom_text=True)
+    model = lseg.load_model(tmp_path / "pe")
+    model.set_attention("full")
+    pixels, trunk = torch.randn(1, 3, 384, 384), net.visual.trunk
+    tokens = trunk.forward_features(pixels)[:, trunk.num_prefix_tokens :]
+    alone = [trunk.forward_head(one[:, None]) for one in tokens[:, :5].unbind(1)]
+    found = model.encode_image(pixels).flatten(2).transpose(1, 2)[:, :5]
+    assert (found - torch.stack(alone, dim=1)).abs().max() < 1e-4
+    assert model.encode_labels(["cat", "dog"]).shape == (2, 24)
