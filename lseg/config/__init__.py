@@ -1,6 +1,6 @@
 """Typed configurations of networks: everything needed to rebuild one, and nothing else."""
 
-from lseg.config.aligned import AlignedConfig, Attention, EncoderConfig
+from lseg.config.aligned import AlignedConfig, Attention, EncoderConfig, HeadConfig
 from lseg.config.dpt import DepthActivation, DepthConfig, NormalsConfig, SegmentationConfig
 from lseg.config.lseg import Activation, Block, LSegConfig
 from lseg.config.network import NetworkConfig
@@ -12,7 +12,7 @@ from lseg.config.trunk import OddGrids, Positions, Readout, ReadoutActivation, T
 __all__ = [
     "IMAGENET_MEAN", "IMAGENET_STD", "PRESETS",
     "Activation", "AlignedConfig", "Attention", "Block", "DepthActivation", "DepthConfig",
-    "EncoderConfig", "LSegConfig", "NetworkConfig", "NormalsConfig", "OddGrids", "Positions",
-    "Preprocessing", "Readout", "ReadoutActivation", "SegmentationConfig", "TextConfig",
-    "TrunkConfig",
+    "EncoderConfig", "HeadConfig", "LSegConfig", "NetworkConfig", "NormalsConfig", "OddGrids",
+    "Positions", "Preprocessing", "Readout", "ReadoutActivation", "SegmentationConfig",
+    "TextConfig", "TrunkConfig",
 ]  # fmt: skip

@@ -10,12 +10,26 @@ Attention = Literal["value", "neighbour", "full"]
 
 
 @dataclass(frozen=True)
+class HeadConfig:
+    """Blocks on top of an image encoder that met a text encoder in its stead (dino.txt).
+
+    Attributes:
+        blocks: How many there are; none of an encoder that met the text itself.
+        hidden: Width within their perceptrons (SwiGLU).
+    """
+
+    blocks: int = 0
+    hidden: int = 0
+
+
+@dataclass(frozen=True)
 class EncoderConfig:
     """An image encoder whose patch features live in the space of a text encoder.
 
     Attributes:
-        backbone: timm model name: a plain vision transformer.
+        backbone: timm model name: a plain vision transformer, or one with rotary positions (`Eva`).
         backbone_options: Further arguments of `timm.create_model`.
+        head: What was trained on top of it.
         norm_eps: Added to the variance in its norms; timm's own by default.
         projected: Whether a linear map leads from its features to the embeddings.
         attention: What a patch takes from others in the last block. `value`: nothing but its own
@@ -27,6 +41,7 @@ class EncoderConfig:
 
     backbone: str = "vit_base_patch16_clip_224"
     backbone_options: dict[str, Any] = field(default_factory=dict)
+    head: HeadConfig = field(default_factory=HeadConfig)
     norm_eps: float | None = None
     projected: bool = True
     attention: Attention = "value"

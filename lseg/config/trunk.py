@@ -6,7 +6,7 @@ from typing import Any, Literal
 from lseg.errors import ConfigError
 
 Readout = Literal["ignore", "add", "project"]
-Positions = Literal["bilinear", "antialiased", "bicubic"]
+Positions = Literal["bilinear", "antialiased", "bicubic", "bicubic-antialiased"]
 OddGrids = Literal["pad", "level", "double"]
 ReadoutActivation = Literal["gelu", "gelu_tanh"]
 
@@ -36,7 +36,8 @@ class TrunkConfig:
         unit_bias: Whether convolutions of residual units without batch norm have a bias.
         level_norm: Whether levels come through the transformer's final norm.
         positions: How position embeddings are resampled to another grid: `bilinear` (DPT, LSeg),
-            `bicubic` (DINOv2), or bilinear and `antialiased` (TIPSv2).
+            `bicubic` (DINOv2; with registers `bicubic-antialiased`), or bilinear and `antialiased`
+            (TIPSv2).
         odd_grids: What is done where a transformer's grid is odd, so that the coarsest level is not
             half of it. `pad`: nothing, for pictures are padded until it is even (the paper's
             networks). `level`: a coarser map is brought to the size of the level that it is added

@@ -4,11 +4,15 @@ import dataclasses
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from lseg.config import LSegConfig, NetworkConfig, TextConfig
+from lseg.convert.encoder import read_encoder
 from lseg.convert.keymap import Conversion, Source
 from lseg.convert.recognise import ConvertOptions, recognise
 from lseg.errors import CheckpointError, ConfigError, OutputError
@@ -28,10 +32,10 @@ def convert(
     """Recognises a checkpoint by its keys and writes the native folder; all of it or nothing.
 
     Beside the network, `conversion.json` in the folder says what the source was and which of its
-    weights were left out, and why.
+    weights were left out, and why; but for encoders of pictures and texts, which keep all.
 
     Args:
-        source: A file, or a Hugging Face folder.
+        source: A file, a Hugging Face folder, or an encoder of pictures and texts.
         destination: The folder to make; it must not exist, or be empty.
         options: What the checkpoint does not say.
 
@@ -47,14 +51,19 @@ def convert(
     if destination.exists() and (destination.is_file() or any(destination.iterdir())):
         raise CheckpointError(f"{destination} exists already: give another destination")
     options = options or ConvertOptions()
+    encoder = read_encoder(source, options)
+    if encoder is not None:
+        with _new_folder(destination) as partial:
+            encoder.save_pretrained(partial)
+        weights = encoder.state_dict()
+        return Conversion(encoder.config.description, encoder.config, weights, None, {})
     conversion, origin = recognise(source, options)
     if options.size is not None and isinstance(conversion.config, NetworkConfig):
         preprocessing = dataclasses.replace(conversion.config.preprocessing, size=options.size)
         config = dataclasses.replace(conversion.config, preprocessing=preprocessing)
         conversion = conversion._replace(config=config)
     verify_conversion(conversion, origin)
-    partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
+    with _new_folder(destination) as partial:
         weights = {name: _own(tensor) for name, tensor in conversion.weights.items()}
         text = conversion.text and {key: _own(value) for key, value in conversion.text.items()}
         if isinstance(conversion.config, TextConfig):
@@ -63,6 +72,15 @@ def convert(
             write_folder(partial, conversion.config, weights, text)
         dropped = {"source": conversion.source, "dropped": conversion.dropped}
         write_json(partial / "conversion.json", dropped)
+    return conversion
+
+
+@contextmanager
+def _new_folder(destination: Path) -> Iterator[Path]:
+    """A folder to write into, which gets its name when all is there."""
+    partial = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        yield partial
         partial.replace(destination)
     except (OSError, OutputError) as error:
         cause = error.__cause__ or error  # an OutputError names a file in the temporary folder
@@ -70,7 +88,6 @@ def convert(
         raise CheckpointError(f"{destination} cannot be written: {reason}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return conversion
 
 
 def _own(tensor: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from lseg.store.foreign_kinds import is_clip, is_official_dpt, is_official_lseg,
 
 FORMATS = (
     "an LSeg checkpoint of isl-org/lang-seg, a DPT of isl-org/DPT, a Hugging Face folder of the "
-    "DPT family, or the weights of a CLIP"
+    "DPT family, the weights of a CLIP, or an encoder of pictures and texts"
 )
 
 FLAGS = {
@@ -122,7 +122,7 @@ def recognise(source: Path, options: ConvertOptions) -> Recognised:
     """
     if source.is_dir():
         if is_huggingface(source):
-            _refuse_others(options, "a Hugging Face folder", frozenset({"size", "task"}))
+            refuse_others(options, "a Hugging Face folder", frozenset({"size", "task"}))
             return Recognised(convert_huggingface(source, options.task), Source(str(source)))
         raise CheckpointError(f"{source} is no Hugging Face folder; accepted are {FORMATS}")
     weights, prefix = strip_prefixes(read_state_dict(source))
@@ -135,12 +135,21 @@ def recognise(source: Path, options: ConvertOptions) -> Recognised:
                 f"{source} is of no known kind (its first weight is "
                 f"{origin.key(next(iter(weights)))}); accepted are {FORMATS}"
             )
-    _refuse_others(options, kind.name, kind.options)
+    refuse_others(options, kind.name, kind.options)
     return Recognised(kind.convert(weights, origin, options), origin)
 
 
-def _refuse_others(options: ConvertOptions, name: str, accepted: frozenset[str]) -> None:
-    """Makes sure that no option was given that has no meaning for this kind."""
+def refuse_others(options: ConvertOptions, name: str, accepted: frozenset[str]) -> None:
+    """Makes sure that no option was given that has no meaning for this kind.
+
+    Args:
+        options: As they were given.
+        name: Of the kind, in words.
+        accepted: Which of them concern it.
+
+    Raises:
+        CheckpointError: Naming the first other one.
+    """
     for field_name, flag in FLAGS.items():
         given = getattr(options, field_name)
         if field_name not in accepted and given != getattr(ConvertOptions(), field_name):

@@ -80,8 +80,8 @@ def resample_positions(
         return table  # an exported program takes both ways in one, as they give the same
     tokens, spatial = table[:, :prefix], table[:, prefix:]
     spatial = spatial.reshape(1, *old_grid, -1).permute(0, 3, 1, 2)  # (1, D, old_h, old_w)
-    mode = "bicubic" if how == "bicubic" else "bilinear"
-    antialias = how == "antialiased"
+    mode = "bicubic" if how.startswith("bicubic") else "bilinear"
+    antialias = how.endswith("antialiased")
     spatial = F.interpolate(spatial, new_grid, mode=mode, align_corners=False, antialias=antialias)
     return torch.cat([tokens, spatial.flatten(2).transpose(1, 2)], dim=1)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lseg.errors import CheckpointError, escaped
 from lseg.paths import ASSETS, user_path
-from lseg.store.aligned.layouts import layout_of
+from lseg.store.aligned.layouts import encoder_at, layout_of
 from lseg.store.aligned.text import TEXT_FOLDER
 from lseg.store.folder import ACCEPTED, StoredNetwork, read_folder
 from lseg.store.foreign_kinds import describe_file, describe_folder
@@ -64,9 +64,9 @@ def read_checkpoint(
 
 
 def _of_folder(folder: Path, foreign: ForeignFolders | None) -> StoredNetwork:
-    layout = layout_of(folder)
-    if layout is not None:
-        return layout.read(folder)
+    encoder = encoder_at(folder)
+    if encoder is not None:
+        return encoder
     if foreign is not None and foreign.knows(folder):
         return foreign.read(folder)
     described = describe_folder(folder)
@@ -76,6 +76,9 @@ def _of_folder(folder: Path, foreign: ForeignFolders | None) -> StoredNetwork:
 
 
 def _of_file(path: Path) -> StoredNetwork:
+    encoder = encoder_at(path)
+    if encoder is not None:
+        return encoder
     try:
         return read_lightning(path)
     except CheckpointError:

@@ -104,6 +104,12 @@ def describe_folder(folder: Path, called: str | None = None) -> str | None:
         )
     options = _options(folder / "config.json")
     kind = options.get("model_type")
+    if is_radio(options):
+        return (
+            f"{name} is a C-RADIO: transformers has its image encoder without the adaptor to the "
+            "text of SigLIP 2, and code of a repository is never run here; take SigLIP 2 itself, "
+            "such as google/siglip2-base-patch16-224, or google/tipsv2-b14"
+        )
     if kind in DPT_FAMILY:
         return (
             f"{name} is a Hugging Face model of type {kind!r}, which is not of the kind wanted "
@@ -117,6 +123,11 @@ def describe_folder(folder: Path, called: str | None = None) -> str | None:
     if "_class_name" in options:
         return f"{name} is a {options['_class_name']} of diffusers, which is neither LSeg nor DPT"
     return None
+
+
+def is_radio(options: Mapping[str, Any]) -> bool:
+    """Whether a configuration is that of a (C-)RADIO, by itself or in the library's own form."""
+    return options.get("model_type") == "radio" or "adaptor_names" in options
 
 
 def convert_command(source: Path) -> str:

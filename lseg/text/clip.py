@@ -105,8 +105,12 @@ class OpenClipText(FreeText):
         """Tokenises and encodes, 256 prompts at a time; see `TextSource`."""
         net = self.net.to(device)
         tokens = self.tokenizer(list(prompts)).to(device)
-        vectors = [net.encode_text(chunk, normalize=True) for chunk in tokens.split(256)]
+        vectors = [self.vectors(net, chunk) for chunk in tokens.split(256)]
         return torch.cat(vectors).float().cpu()
+
+    def vectors(self, net: Any, tokens: Tensor) -> Tensor:
+        """Unit vectors (n, C) of tokens (n, length), by the tower on their device."""
+        return net.encode_text(tokens, normalize=True)
 
 
 def _read_tower(path: Path) -> dict[str, Tensor]:

@@ -13,11 +13,14 @@ FOLDER = "local-dir:"
 TRANSFORMERS = "hf:"
 """Before the name of a model of the transformers library: a folder, or a Hub id."""
 
-SCHEMES = (FOLDER, TRANSFORMERS)
+DINOTXT = "dinotxt:"
+"""Before a file with the text tower of a dino.txt."""
+
+SCHEMES = (FOLDER, TRANSFORMERS, DINOTXT)
 
 
 def scheme_of(model: str) -> str | None:
-    """Which of the two a model's name begins with."""
+    """Which of them a model's name begins with."""
     return next((scheme for scheme in SCHEMES if model.startswith(scheme)), None)
 
 
@@ -34,7 +37,7 @@ def located(config: TextConfig, *beside: Path | None) -> TextConfig:
     scheme = scheme_of(model)
     if scheme is not None:
         folder = resolve_data_path(model.removeprefix(scheme), *beside)
-        model = scheme + str(folder) if scheme == FOLDER or exists(folder) else model
+        model = scheme + str(folder) if scheme != TRANSFORMERS or exists(folder) else model
     if pretrained is not None:  # a tag of open_clip, or a file
         weights = resolve_data_path(pretrained, *beside)
         pretrained = str(weights) if is_file(weights) else pretrained

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from lseg.config import TextConfig
 from lseg.text.clip import OpenClipText
-from lseg.text.location import TRANSFORMERS
+from lseg.text.dinotxt import DinoTxtText
+from lseg.text.location import DINOTXT, TRANSFORMERS
 from lseg.text.source import TextEncoder
 from lseg.text.transformers import TransformersText
 
@@ -21,4 +22,6 @@ def open_encoder(config: TextConfig, tower: Path | None = None) -> TextEncoder:
     """
     if config.model.startswith(TRANSFORMERS):
         return TransformersText(config.model)
+    if config.model.startswith(DINOTXT):
+        return DinoTxtText(config.model)
     return OpenClipText(config.model, config.pretrained, tower)

@@ -16,7 +16,7 @@ from lseg.config import TextConfig
 from lseg.errors import ConfigError
 from lseg.parsing import parse_json
 from lseg.paths import exists, is_file
-from lseg.text.location import FOLDER, TRANSFORMERS, located
+from lseg.text.location import DINOTXT, FOLDER, TRANSFORMERS, located
 from lseg.text.opening import open_encoder
 from lseg.text.pretrained import (
     cached_weights,
@@ -149,11 +149,13 @@ def _refuse_absent(config: TextConfig) -> None:
     Raises:
         ConfigError: If there is none.
     """
-    folder = config.model.removeprefix(FOLDER) if config.model.startswith(FOLDER) else None
-    if folder is not None and not exists(folder):
-        raise ConfigError(f"there is no folder {folder}, the text encoder of the table")
+    kept = {FOLDER: "folder", DINOTXT: "file"}
+    local = next((scheme for scheme in kept if config.model.startswith(scheme)), None)
+    path = config.model.removeprefix(local or "")
+    if local is not None and not exists(path):
+        raise ConfigError(f"there is no {kept[local]} {path}, the text encoder of the table")
     weights = config.pretrained
-    if config.model == "tiny" or folder is not None or (weights and is_file(weights)):
+    if config.model == "tiny" or local is not None or (weights and is_file(weights)):
         return
     if weights and Path(weights).suffix in WEIGHT_FILES:
         raise ConfigError(f"there is no {weights}, the weights of the table's text encoder")

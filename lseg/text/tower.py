@@ -19,12 +19,20 @@ def build_text_tower(model: str, weights: Mapping[str, Tensor]) -> Any:
     Raises:
         ConfigError: If open_clip has no such model, or the weights are not its.
     """
-    net = empty_text_tower(model)
+    return load_tower(empty_text_tower(model), weights, model)
+
+
+def load_tower(net: Any, weights: Mapping[str, Tensor], name: str) -> Any:
+    """The tower, with these weights; all of them and nothing else.
+
+    Raises:
+        ConfigError: If they are not its.
+    """
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise ConfigError(f"the text encoder's weights do not fit {model}: {reason}") from error
+        raise ConfigError(f"the text encoder's weights do not fit {name}: {reason}") from error
     return net
 
 
@@ -40,8 +48,24 @@ def empty_text_tower(model: str) -> Any:
     if "hf_model_name" in text:
         raise ConfigError(f"the text encoder of {model} is one of transformers, not of open_clip")
     kind = open_clip.model.CustomTextCLIP if has_custom_text(model) else open_clip.model.CLIP
+    return tower_like_clip(config["embed_dim"], text, config.get("quick_gelu", False), kind)
+
+
+def tower_like_clip(
+    width: int, text: Mapping[str, Any], quick_gelu: bool = False, kind: Any = None
+) -> Any:
+    """A text side of open_clip with random weights.
+
+    Args:
+        width: Of its vectors.
+        text: What open_clip's configurations have as `text_cfg`.
+        quick_gelu: Whether it is with OpenAI's activation.
+        kind: Its class of the whole model; `CLIP` by default.
+    """
+    import open_clip
+
     smallest = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 32, "head_width": 64}
-    net = kind(config["embed_dim"], smallest, text, config.get("quick_gelu", False))
+    net = (kind or open_clip.model.CLIP)(width, smallest, dict(text), quick_gelu)
     net.visual = torch.nn.Identity()
     net.logit_scale = None  # of CLIP's own training
     return net

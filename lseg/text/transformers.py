@@ -88,16 +88,20 @@ class TransformersText(FreeText):
         net = self.net.to(device)
         found = []
         for first in range(0, len(prompts), BATCH):
-            inputs = self.tokenizer(
-                list(prompts[first : first + BATCH]),
-                padding=self.padding,
-                truncation=True,
-                max_length=self.length,
-                return_tensors="pt",
-            )
+            inputs = self.tokens(prompts[first : first + BATCH])
             vectors = getattr(net(**inputs.to(device)), self.output)
             found.append(F.normalize(vectors.float(), dim=-1))
         return torch.cat(found).cpu()
+
+    def tokens(self, prompts: Sequence[str]) -> Any:
+        """What the tower takes of prompts: their tokens, cut and filled up as in its training."""
+        return self.tokenizer(
+            list(prompts),
+            padding=self.padding,
+            truncation=True,
+            max_length=self.length,
+            return_tensors="pt",
+        )
 
 
 def is_kept(model: str) -> bool:

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from dinotxt import NAMES, write_dinotxt
 from encoders import open_clip_folder, transformers_folder
 from fewshot_trees import voc_tree
 from PIL import Image
@@ -12,7 +14,7 @@ import lseg
 from lseg.embedding.stored import open_embeddings
 from lseg.inference.segmenter import Segmenter
 
-KINDS = ("open_clip", "clip", "siglip", "tipsv2")
+KINDS = ("open_clip", "clip", "siglip", "tipsv2", *NAMES)
 LABELS = "sky,road,tree"
 
 
@@ -20,8 +22,10 @@ LABELS = "sky,road,tree"
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("encoders")
     open_clip_folder(root / "open_clip")
-    for kind in KINDS[1:]:
+    for kind in KINDS[1:4]:
         transformers_folder(root / kind, kind)
+    for kind in NAMES:
+        write_dinotxt(root / kind, kind)
     return root
 
 
@@ -39,7 +43,7 @@ def test_predict_embed_and_query_agree(folders, pictures, run, tmp_path, kind):
     )
     assert code == 0, err
     side = json.loads((tmp_path / "kept" / "a.json").read_text())
-    patch = 14 if kind == "tipsv2" else 16
+    patch = 14 if kind in ("tipsv2", "dinov2") else 16
     assert side["shape"][1:] == [-(-80 // patch), -(-107 // patch)]
     code, _, err = run("query", tmp_path / "kept", "--labels", LABELS, "--out", tmp_path / "asked")
     assert code == 0, err
@@ -57,7 +61,7 @@ def test_predict_embed_and_query_agree(folders, pictures, run, tmp_path, kind):
         assert np.abs(found - wanted).max() < 0.01 * spread
 
 
-@pytest.mark.parametrize("kind", ["open_clip", "tipsv2"])
+@pytest.mark.parametrize("kind", ["open_clip", "tipsv2", *NAMES])
 def test_evaluate_and_fewshot(folders, data, run, tmp_path, kind):
     out = tmp_path / "figures.json"
     options = ["--checkpoint", folders / kind, "--size", 64, "--out", out]
@@ -76,8 +80,13 @@ def test_evaluate_and_fewshot(folders, data, run, tmp_path, kind):
         assert 0 <= json.loads(out.read_text())["miou"] <= 100
 
 
-@pytest.mark.parametrize("attention", ["value", "neighbour"])
-@pytest.mark.parametrize("kind", ["open_clip", "tipsv2"])
+@pytest.mark.parametrize(
+    ("kind", "attention"),
+    [
+        *((kind, way) for kind in ("open_clip", "tipsv2") for way in ("value", "neighbour")),
+        *((kind, way) for kind in NAMES for way in ("full", "neighbour")),
+    ],
+)
 def test_export_equals_the_network(folders, run, tmp_path, kind, attention):
     pytest.importorskip("onnxruntime")
     file = tmp_path / "program.onnx"
@@ -116,16 +125,34 @@ def test_a_native_copy_is_a_text_table_and_a_segmenter(folders, pictures, tmp_pa
         assert np.isfinite(segmenter.segment(["cat", "mine"]).scores).all()
 
 
-def test_demo_starts(folders):
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_converting_makes_a_native_folder(folders, run, refused, tmp_path, kind):
+    source = min((folders / kind).glob("*_dinotxt_*"), default=folders / kind)  # a file, or all
+    folder = tmp_path / "native"
+    code, out, err = run("convert", source, folder, "--size", 96)
+    assert code == 0, err
+    assert "labels are free text" in out
+    model, wanted = lseg.load_model(folder), lseg.load_model(source)
+    assert model.config.preprocessing.size == 96
+    pixels = torch.randn(1, 3, 48, 64)
+    with torch.inference_mode():
+        assert model(pixels, ["cat", "dog"]).allclose(wanted(pixels, ["cat", "dog"]), atol=1e-4)
+    line = refused("convert", source, tmp_path / "other", "--invert")
+    assert "--invert does not apply to" in line
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("siglip", "SigLIP"), ("dinov3", "DINOv3")])
+def test_demo_starts(folders, kind, name):
     pytest.importorskip("gradio")
     from lseg.commands.demo import about
     from lseg.demo.limits import Limits
     from lseg.demo.server import running_server
     from lseg.demo.service import Service
 
-    model = lseg.load_model(folders / "siglip")
+    model = lseg.load_model(folders / kind)
     limits = Limits()
-    words = about("siglip", model)
-    assert "SigLIP" in words
+    words = about(kind, model)
+    assert name in words
     with running_server(Service(model, limits), words) as url:
         assert url.startswith("http://127.0.0.1:")

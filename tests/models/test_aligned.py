@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import lseg
 from lseg.config import EncoderConfig
 from lseg.errors import ConfigError
-from lseg.models.aligned.encoder import build_encoder
+from lseg.models.aligned.build import build_encoder
 from lseg.models.aligned.network import AlignedEncoder
 from lseg.models.tokens import resample_positions
 

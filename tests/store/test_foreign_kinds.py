@@ -94,6 +94,8 @@ def test_a_hugging_face_dpt_in_the_place_of_an_lseg_is_told_with_the_command(tmp
     ("name", "values", "word"),
     [
         ("config.json", {"model_type": "segformer"}, "'segformer', which is not supported"),
+        ("config.json", {"model_type": "radio", "hidden_size": 768}, "is a C-RADIO: transformers"),
+        ("config.json", {"adaptor_names": ["siglip2-g"], "auto_map": {}}, "is a C-RADIO"),
         ("config.json", {"_class_name": "UNet2DConditionModel"}, "diffusers"),
         ("model_index.json", {"_class_name": "StableDiffusionPipeline"}, "diffusers"),
         ("adapter_config.json", {}, "peft"),

@@ -122,6 +122,7 @@ CANNOT = {
     "no template": ({"template": ""}, "does not say with which template"),
     "no model": ({"model": ""}, "does not say which model"),
     "a folder that is gone": ({"model": "local-dir:gone"}, "there is no folder"),
+    "a dino.txt that is gone": ({"model": "dinotxt:gone.pth"}, r"there is no file .*gone\.pth"),
     "a file that is gone": (
         {"model": "ViT-B-32", "pretrained": "gone.pt"}, r"there is no .*gone\.pt",
     ),

@@ -13,7 +13,7 @@ class ConvertOptions(Options):
     """A published LSeg, DPT or CLIP checkpoint to a folder.
 
     Attributes:
-        source: Checkpoint file, or Hugging Face folder of the DPT family.
+        source: Checkpoint file, Hugging Face folder of the DPT family, or encoder as published.
         destination: The model folder to make.
         block: Spatial blocks of an LSeg (arch_option 2 is depthwise, 1 is bottleneck).
         block_depth: How often they are applied.

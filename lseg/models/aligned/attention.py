@@ -6,6 +6,7 @@ says little of its place. The remedies here change that block alone, and no weig
 
 import torch
 from timm.layers.attention import Attention
+from timm.models.eva import EvaAttention, EvaBlock
 from timm.models.vision_transformer import Block
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,8 +28,14 @@ def by_value(block: Block, tokens: Tensor) -> Tensor:
     return tokens + block.ls2(block.mlp(block.norm2(tokens)))
 
 
+def masked_to_itself(block: EvaBlock, tokens: Tensor) -> Tensor:
+    """As `by_value`, of a block made of any parts: all tokens but itself are masked."""
+    alone = torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device)
+    return block(tokens, attn_mask=alone)
+
+
 def by_neighbours(
-    block: Block, tokens: Tensor, prefix: int, grid: tuple[int, int], deviation: float
+    block: Block | EvaBlock, tokens: Tensor, prefix: int, grid: tuple[int, int], deviation: float
 ) -> Tensor:
     """Each token takes the values of tokens with alike keys, and of near patches first.
 
@@ -80,8 +87,13 @@ def _line(length: int, deviation: float, like: Tensor) -> Tensor:
     return torch.exp(-((places[:, None] - places) ** 2) / (2 * deviation**2))
 
 
-def _part(attention: Attention, tokens: Tensor, index: int) -> Tensor:
+def _part(attention: Attention | EvaAttention, tokens: Tensor, index: int) -> Tensor:
     """Queries (0), keys (1) or values (2) of tokens, (B, n, heads * width of a head)."""
-    part = slice(index * attention.attn_dim, (index + 1) * attention.attn_dim)
-    bias = attention.qkv.bias
-    return F.linear(tokens, attention.qkv.weight[part], None if bias is None else bias[part])
+    if attention.qkv is None:
+        return (attention.q_proj, attention.k_proj, attention.v_proj)[index](tokens)
+    weight, bias = attention.qkv.weight.chunk(3)[index], attention.qkv.bias
+    if isinstance(attention, EvaAttention):
+        bias = (attention.q_bias, attention.k_bias, attention.v_bias)[index]
+    else:
+        bias = None if bias is None else bias.chunk(3)[index]
+    return F.linear(tokens, weight, bias)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from timm.layers import AttentionPoolLatent
+from timm.models.eva import Eva
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,7 +13,6 @@ from lseg.config import Attention, EncoderConfig, Positions
 from lseg.errors import ConfigError
 from lseg.models.aligned.attention import by_neighbours, by_value
 from lseg.models.levels import Backbone, Level, LevelInfo
-from lseg.models.timm_names import create_timm_model, timm_name
 from lseg.models.tokens import resample_positions
 
 
@@ -31,8 +31,8 @@ class Patches(NamedTuple):
 class PatchEncoder(Backbone):
     """A plain vision transformer, asked for its patches instead of the whole picture."""
 
-    def __init__(self, vit: VisionTransformer, config: EncoderConfig) -> None:
-        """`vit` has no classifier; see `build_encoder`."""
+    def __init__(self, vit: VisionTransformer | Eva, config: EncoderConfig) -> None:
+        """`vit` has no classifier; see `lseg.models.aligned.build`."""
         super().__init__()
         vit.patch_embed.strict_img_size = False  # positions are resampled below for any grid
         self.vit = vit
@@ -54,13 +54,26 @@ class PatchEncoder(Backbone):
 
     def look(self, pixels: Tensor) -> Patches:
         """Normalised pixels (B, 3, H, W), H and W multiples of the patch size, to their patches."""
-        *blocks, last = self.vit.blocks
         grid = pixels.shape[-2] // self.patch, pixels.shape[-1] // self.patch
-        tokens = self.embed(pixels, grid)
-        for block in blocks:
-            tokens = block(tokens)
-        features = self.pool(self.vit.norm(self.last_block(last, tokens, grid)))
+        tokens = self.before_last(pixels, grid)
+        features = self.finish(self.last_block(self.last, tokens, grid))
         return Patches(_as_map(features, grid), _as_map(self.patches(tokens), grid))
+
+    @property
+    def last(self) -> Block:
+        """The block that is taken apart."""
+        return self.vit.blocks[-1]
+
+    def before_last(self, pixels: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Pixels to the tokens (B, p + h * w, D) that enter the last block."""
+        tokens = self.embed(pixels, grid)
+        for block in self.vit.blocks[:-1]:
+            tokens = block(tokens)
+        return tokens
+
+    def finish(self, patches: Tensor) -> Tensor:
+        """What leaves the last block, (B, h * w, D), to features (B, h * w, F)."""
+        return self.pool(self.vit.norm(patches))
 
     def embed(self, pixels: Tensor, grid: tuple[int, int]) -> Tensor:
         """Pixels to tokens (B, p + h * w, D) with their positions; the first p are no patches."""
@@ -105,7 +118,7 @@ class PatchEncoder(Backbone):
         return vit.fc_norm(tokens)
 
 
-def patch_side(vit: VisionTransformer) -> int:
+def patch_side(vit: VisionTransformer | Eva) -> int:
     """Side of a patch in pixels of the input, also where convolutions come before the patches.
 
     Raises:
@@ -124,26 +137,6 @@ def pooled_alone(pool: AttentionPoolLatent, tokens: Tensor) -> Tensor:
     values = F.linear(tokens, pool.kv.weight[width:], None if bias is None else bias[width:])
     pooled = pool.proj(values)
     return pooled if pool.mlp is None else pooled + pool.mlp(pool.norm(pooled))
-
-
-def build_encoder(config: EncoderConfig) -> PatchEncoder:
-    """The image encoder that a configuration describes, with random weights.
-
-    Raises:
-        ConfigError: If timm has no such model, not with these options, or one of another kind.
-    """
-    name = timm_name(config.backbone)
-    vit = create_timm_model(name, {**config.backbone_options, "num_classes": 0})
-    if not isinstance(vit, VisionTransformer) or not isinstance(vit.blocks[-1], Block):
-        raise ConfigError(
-            f"{name} is no plain vision transformer of timm, and only those are asked for their "
-            "patches here: CLIP's, SigLIP's, MobileCLIP2-B's, TIPSv2's"
-        )
-    if config.norm_eps is not None:
-        for module in vit.modules():
-            if isinstance(module, nn.LayerNorm):
-                module.eps = config.norm_eps
-    return PatchEncoder(vit, config)
 
 
 def _as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from lseg.config import AlignedConfig, Attention, NetworkConfig
-from lseg.models.aligned.encoder import PatchEncoder, build_encoder
+from lseg.models.aligned.build import build_encoder
+from lseg.models.aligned.encoder import PatchEncoder
 from lseg.models.embeddings import AffineMap, PixelEmbeddings, at_least_float32
 from lseg.models.lseg import Look, LSeg
 from lseg.store.aligned.text import keep_text

@@ -7,7 +7,7 @@ from typing import Any
 
 from lseg.errors import CheckpointError
 from lseg.files import read_json
-from lseg.store.aligned import open_clip, transformers
+from lseg.store.aligned import dinotxt, open_clip, transformers
 from lseg.store.folder import StoredNetwork
 
 SMALL_FILES = ["*.json", "*.txt", "*.model", "README.md"]
@@ -40,7 +40,21 @@ def layout_of(folder: Path) -> Layout | None:
         return None
     if _json(folder / transformers.CONFIG).get("model_type") in transformers.FAMILIES:
         return Layout(transformers.read_transformers, "model*.safetensors")
+    if dinotxt.is_dinotxt(folder):
+        return Layout(dinotxt.read_dinotxt, "*.safetensors")
     return None
+
+
+def encoder_at(path: Path) -> StoredNetwork | None:
+    """The encoder that a file or folder holds; None where it holds anything else.
+
+    Raises:
+        CheckpointError: If it is damaged.
+    """
+    if path.is_dir():
+        layout = layout_of(path)
+        return None if layout is None else layout.read(path)
+    return dinotxt.read_dinotxt(path) if dinotxt.is_dinotxt(path) else None
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from lseg.store.aligned.layouts import SMALL_FILES
 from lseg.store.aligned.open_clip import WEIGHTS
 from lseg.store.sharded import read_sharded
 from lseg.text.clip import IMAGE_SIDE
-from lseg.text.location import FOLDER, located, scheme_of
+from lseg.text.dinotxt import read_text_side
+from lseg.text.location import DINOTXT, FOLDER, located, scheme_of
 
 TEXT_FOLDER = "text"
 
@@ -38,6 +39,12 @@ def keep_text(config: TextConfig, folder: Path, beside: Path | None) -> TextConf
         return config
     source = Path(located(config, beside).model.removeprefix(scheme))
     destination = folder / TEXT_FOLDER
+    if scheme == DINOTXT:
+        destination /= f"{TEXT_FOLDER}.safetensors"
+        if source.resolve() != destination.resolve():
+            with atomic_file(destination) as file:
+                save_file(read_text_side(source), file, {"format": "pt"})
+        return dataclasses.replace(config, model=f"{scheme}{TEXT_FOLDER}/{destination.name}")
     if source.resolve() != destination.resolve():
         destination.mkdir(parents=True, exist_ok=True)
         for pattern in SMALL_FILES:
