@@ -64,6 +64,11 @@ class AlignedConfig(LSegConfig):
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     licence: str = ""
 
+    @property
+    def image_encoder(self) -> str:
+        """See `NetworkConfig`."""
+        return self.encoder.backbone
+
     def to_dict(self) -> dict[str, Any]:
         """See `NetworkConfig`; without what means nothing here."""
         values = super().to_dict()

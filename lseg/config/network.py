@@ -23,6 +23,11 @@ class NetworkConfig:
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
+    @property
+    def image_encoder(self) -> str:
+        """Name of the image encoder's architecture."""
+        return self.trunk.backbone
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers, ready for JSON."""
         return plain(dataclasses.asdict(self))

@@ -174,7 +174,7 @@ def _write(kind: ProgramFormat, model: Network, path: Path) -> None:
     except Exception as error:  # of any class, by the code of the many image encoders
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LSegError(
-            f"a network on {model.config.trunk.backbone} cannot be exported for pictures of any "
+            f"a network on {model.config.image_encoder} cannot be exported for pictures of any "
             f"size: {reason}"
         ) from error
 

@@ -78,7 +78,7 @@ def _form(model: Network) -> Form:
     if not isinstance(model, DPTDepth | DPTSegmentation) or not isinstance(backbone, ViTBackbone):
         raise LSegError(
             f"transformers has no class for a {type(model).__name__} with a "
-            f"{model.config.trunk.backbone}: lseg.export.transformers_models wraps it as one"
+            f"{model.config.image_encoder}: lseg.export.transformers_models wraps it as one"
         )
     trunk, encoder = model.config.trunk, backbone.vit
     if trunk.odd_grids == "pad":
