@@ -130,12 +130,18 @@ class PictureAreas:
 
 
 def distinct_names(names: Iterable[str]) -> list[str]:
-    """Names of pictures, each once: the second of those called `a` is `a #2`."""
-    seen: Counter[str] = Counter()
+    """Names of pictures, each once: the second of those called `a` is `a #2`, or the next free."""
+    names = list(names)
+    called, given = set(names), set[str]()
+    numbers: Counter[str] = Counter()
     found = []
     for name in names:
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+        own = name
+        while own in given or (own != name and own in called):
+            numbers[name] += 1
+            own = f"{name} #{numbers[name] + 1}"
+        given.add(own)
+        found.append(own)
     return found
 
 

@@ -7,7 +7,7 @@ from label_worlds import count, predictions, world
 
 from lseg.errors import DataError
 from lseg.evaluation.metrics import SegmentationMetric
-from lseg.evaluation.picture_areas import AreaCounter, PictureAreas
+from lseg.evaluation.picture_areas import AreaCounter, PictureAreas, distinct_names
 
 
 @pytest.mark.parametrize("pictures", [1, 5, 70])  # more than are brought to the host at a time
@@ -98,3 +98,8 @@ def test_pictures_of_one_name_are_told_apart():
     data = world(pictures=3)
     data.names = ["a", "b", "a"]
     assert count(data, predictions(data, 0.5)).names == ("a", "b", "a #2")
+
+
+def test_names_of_pictures_are_told_apart_even_from_names_that_look_like_it():
+    assert distinct_names(["a", "a", "a #2", "a"]) == ["a", "a #3", "a #2", "a #4"]
+    assert distinct_names(["b #2", "b", "b"]) == ["b #2", "b", "b #3"]
