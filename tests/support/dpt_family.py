@@ -11,6 +11,7 @@ from transformers import (
     Dinov2Config,
     DPTConfig,
     Swinv2Config,
+    ZoeDepthConfig,
 )
 from transformers.models.tipsv2.configuration_tipsv2 import Tipsv2VisionConfig
 from transformers.models.tipsv2_dpt.configuration_tipsv2_dpt import Tipsv2DptConfig
@@ -48,6 +49,12 @@ SWINV2 = {
     "window_size": 4,
     "out_indices": [1, 2, 3, 4],
 }
+ROUTER = {  # of a ZoeDepth for several domains; its width is always this
+    "num_patch_transformer_layers": 4,
+    "patch_transformer_hidden_size": 128,
+    "patch_transformer_intermediate_size": 40,
+    "patch_transformer_num_attention_heads": 4,
+}
 NECK = {"neck_hidden_sizes": [8, 12, 16, 20], "fusion_hidden_size": 16}
 
 
@@ -84,6 +91,28 @@ def dpt_swinv2(encoder=None, **options):
     backbone = Swinv2Config(**{**SWINV2, **(encoder or {})})
     widths = [backbone.embed_dim * 2**stage for stage in range(4)]
     return _dpt(backbone, {"neck_hidden_sizes": widths, **options})
+
+
+def zoedepth(*names, **options):
+    """ZoeDepth; for several domains by their names, else with one head."""
+    sizes = {"n_bins": 8, "min_depth": 0.001, "max_depth": 10.0}
+    values = {
+        "num_relative_features": 6,
+        "bottleneck_features": 16,
+        "num_attractors": [5, 4, 3, 2],
+        "bin_embedding_dim": 12,
+        "bin_configurations": [{"name": name, **sizes} for name in names] or [sizes],
+        **(ROUTER if names else {}),
+        **NECK,
+        **options,
+    }
+    config = ZoeDepthConfig(backbone_config=BeitConfig(**BEIT), **values)
+    peer = randomised(transformers.ZoeDepthForDepthEstimation(config))
+    for key, value in peer.metric_head.named_parameters():
+        if "seed_bin_regressor" in key and key.endswith("conv2.bias"):
+            nn.init.uniform_(value, 1, 9)  # bins far apart, in metres
+    nn.init.constant_(peer.relative_head.conv3.bias, 3.0)  # away from the last ReLU's zeros
+    return peer
 
 
 def _dpt(backbone, options):

@@ -56,7 +56,7 @@ def convert_dpt_folder(content: FolderContent) -> Conversion:
     trunk = trunk_config(options, source.name)
     preprocessing = content.preprocessing
     weights = read_weights(content.folder)
-    merge_attention(weights, encoder, source.name)
+    merge_attention(weights, encoder.attentions, encoder.joined, source.name)
     config: NetworkConfig
     if kind == "depth":
         # The networks that have this convolution, DINOv2's, were trained on metres.

@@ -34,22 +34,25 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     raise CheckpointError(f"{folder} has neither {WEIGHTS_FILE} nor {PICKLE_FILE}, nor their index")
 
 
-def merge_attention(weights: dict[str, Tensor], encoder: Encoder, source: str) -> None:
-    """Stacks query, key and value of each attention that runs to timm's one `qkv`.
+def merge_attention(
+    weights: dict[str, Tensor], attentions: Iterable[str], joined: Sequence[str], source: str
+) -> None:
+    """Stacks query, key and value of some attentions to one `qkv`.
 
     Done in place, under Hugging Face's names: three (D, D) become one (3 * D, D), and so do biases
-    where timm has one for all three.
+    where they are joined.
 
     Args:
         weights: As the folder has them.
-        encoder: Its image encoder.
+        attentions: See `Encoder`.
+        joined: See `Encoder`.
         source: What to call the folder in errors.
 
     Raises:
         CheckpointError: If one of the three is missing, or they differ in shape.
     """
-    for before in encoder.attentions:
-        for leaf in encoder.joined:
+    for before in attentions:
+        for leaf in joined:
             names = [f"{before}{part}.{leaf}" for part in ("query", "key", "value")]
             missing = [name for name in names if name not in weights]
             if len(missing) == 3 and leaf == "bias":
