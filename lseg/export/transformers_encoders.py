@@ -11,8 +11,9 @@ from lseg.config import TrunkConfig
 from lseg.convert.huggingface import beit, dinov2, swinv2
 from lseg.convert.keymap import Rule
 from lseg.errors import LSegError
-from lseg.models.backbones import Backbone, PyramidBackbone, ViTBackbone
+from lseg.models.backbones import PyramidBackbone, ViTBackbone
 from lseg.models.beit import BeitBackbone
+from lseg.models.levels import Backbone
 
 
 class EncoderForm(NamedTuple):
