@@ -111,9 +111,9 @@ class Fusion(nn.Module):
         return last
 
     def passes(self, maps: Sequence[Tensor]) -> Iterator[Tensor]:
-        """What each block gives, coarsest first, each at the size of the next finer level's half.
+        """What each block gives, coarsest first: projected, and before the upsampling that follows.
 
-        That is, before the upsampling that follows it; the last as `forward` returns it.
+        The last as `forward` returns it.
         """
         finest, *between, x = maps
         x = self.blocks[-1](x)

@@ -94,8 +94,8 @@ class Trunk(nn.Module):
         with self._products_in(self.autocast, pixels):
             maps = self.narrowed(levels)
             *coarse, finest = self.fusion.passes(maps)
-            start, *blocks = maps[-1], *coarse, pointwise(self.project, finest)
-        return Passes(start.float(), [block.float() for block in blocks])
+            blocks = [*coarse, pointwise(self.project, finest)]
+        return Passes(maps[-1].float(), [block.float() for block in blocks])
 
     def _levels(self, pixels: Tensor) -> Sequence[Level]:
         with self._products_in(None if self.exact_backbone else self.autocast, pixels):
