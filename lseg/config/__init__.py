@@ -8,11 +8,12 @@ from lseg.config.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from lseg.config.presets import PRESETS
 from lseg.config.text import TextConfig
 from lseg.config.trunk import OddGrids, Positions, Readout, ReadoutActivation, TrunkConfig
+from lseg.config.zoedepth import RouterConfig, ZoeDepthConfig
 
 __all__ = [
     "IMAGENET_MEAN", "IMAGENET_STD", "PRESETS",
     "Activation", "AlignedConfig", "Attention", "Block", "DepthActivation", "DepthConfig",
     "EncoderConfig", "HeadConfig", "LSegConfig", "NetworkConfig", "NormalsConfig", "OddGrids",
-    "Positions", "Preprocessing", "Readout", "ReadoutActivation", "SegmentationConfig",
-    "TextConfig", "TrunkConfig",
+    "Positions", "Preprocessing", "Readout", "ReadoutActivation", "RouterConfig",
+    "SegmentationConfig", "TextConfig", "TrunkConfig", "ZoeDepthConfig",
 ]  # fmt: skip

@@ -105,6 +105,6 @@ def export_program(model: LSeg) -> ExportedProgram:
 def smallest_side(model: Network) -> int:
     """Least height and width of an exported program's input.
 
-    Not less than what the network takes, and more than one cell of its coarsest grid.
+    Not less than what the network takes, and more than one cell of its coarsest level.
     """
-    return max(SMALLEST_SIDE, model.trunk.multiple + 1)
+    return max(SMALLEST_SIDE, model.trunk.coarsest + 1)

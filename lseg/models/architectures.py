@@ -6,11 +6,12 @@ from lseg.models.aligned.network import AlignedEncoder
 from lseg.models.dpt import DPTDepth, DPTNormals, DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
+from lseg.models.zoedepth.network import ZoeDepth
 from lseg.store.folder import StoredNetwork
 
 NETWORKS: dict[str, type[Network]] = {
     network.config_type.architecture: network
-    for network in (LSeg, AlignedEncoder, DPTDepth, DPTSegmentation, DPTNormals)
+    for network in (LSeg, AlignedEncoder, DPTDepth, DPTSegmentation, DPTNormals, ZoeDepth)
 }
 
 

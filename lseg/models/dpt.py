@@ -78,12 +78,15 @@ class DPTDepth(PixelNetwork):
 
     def _regress(self, features: Tensor, size: tuple[int, int]) -> Tensor:
         """Features at half resolution to (B, 1, h, w), of `size` unless everything is doubled."""
-        narrow = self.narrow(features)
-        doubles = self.trunk.fusion.doubles
-        refined = self.refine(double_size(narrow) if doubles else upsample(narrow, size))
-        depth = self.depth(refined.relu())
+        depth = self.depth(self._refined(features, size))
         depth = depth.sigmoid() if self.config.activation == "sigmoid" else depth.relu()
         return self.config.max_depth * depth
+
+    def _refined(self, features: Tensor, size: tuple[int, int]) -> Tensor:
+        """As `_regress`, before the last convolution."""
+        narrow = self.narrow(features)
+        doubles = self.trunk.fusion.doubles
+        return self.refine(double_size(narrow) if doubles else upsample(narrow, size)).relu()
 
     def _mean_bin(self, features: Tensor) -> Tensor:
         """Features (B, F, h, w) to the mean of the bins (B, 1, h, w), weighted at every pixel.

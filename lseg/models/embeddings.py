@@ -127,8 +127,9 @@ class PixelEmbeddings:
             columns = torch.cat([short.weight, short.bias[:, None]], dim=1)
             gram = columns.T @ columns
             inner, edge, corner = gram[:-1, :-1], gram[:-1, -1], gram[-1, -1]
-            products = F.conv2d(self.features, inner[:, :, None, None], 2 * edge)
-            return (products * self.features).sum(dim=1, keepdim=True) + corner
+            pixels = self.features.permute(0, 2, 3, 1)  # (B, h, w, F)
+            products = F.linear(pixels, inner, 2 * edge)
+            return (products * pixels).sum(dim=-1).unsqueeze(1) + corner
 
     def _short(self) -> AffineMap:
         """A map with the same inner products and the fewest channels.

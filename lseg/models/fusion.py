@@ -1,6 +1,6 @@
 """DPT's decoder: RefineNet-style fusion from coarse to fine (DPT, section 3.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -106,11 +106,22 @@ class Fusion(nn.Module):
         last block's projection and its upsampling to half resolution are left to the head, which
         may have something linear of its own to merge them with.
         """
+        for x in self.passes(maps):
+            last = x
+        return last
+
+    def passes(self, maps: Sequence[Tensor]) -> Iterator[Tensor]:
+        """What each block gives, coarsest first: projected, and before the upsampling that follows.
+
+        The last as `forward` returns it.
+        """
         finest, *between, x = maps
         x = self.blocks[-1](x)
+        yield x
         for block, skip in zip(reversed(self.blocks[1:-1]), reversed(between), strict=True):
             x = block(*self._of_one_size(x, skip))
-        return self.last.refine(*self._of_one_size(x, finest))
+            yield x
+        yield self.last.refine(*self._of_one_size(x, finest))
 
     def _of_one_size(self, x: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
         if not self.doubles:

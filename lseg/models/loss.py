@@ -72,6 +72,8 @@ def dense_losses(
     class_weights: Tensor | None = None,
 ) -> PixelLosses:
     """As `strip_losses`, of logits (B, N, H, W) that exist."""
+    if logits.is_contiguous(memory_format=torch.channels_last):  # else each would be turned around
+        logits, mask = logits.permute(0, 2, 3, 1).flatten(0, 2), mask.flatten()
     total = F.cross_entropy(
         at_least_float32(logits), mask, class_weights, ignore_index=ignore_index,
         label_smoothing=label_smoothing, reduction="sum",

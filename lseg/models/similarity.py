@@ -178,10 +178,22 @@ def compare(
 
 
 def coarse_logits(embeddings: PixelEmbeddings, text: Tensor, scale: float) -> Tensor:
-    """As `compare`, at the decoder's own grid and without a block: (B, N, h, w)."""
+    """As `compare`, at the decoder's own grid and without a block: (B, N, h, w).
+
+    Where it learns on a CPU, in channels-last memory: with the labels of a pixel side by side, the
+    gradient of a softmax over them takes half the time. (And features are divided by the norms, not
+    the logits, which spares a pass over these in each direction.)
+    """
+    features, norms = embeddings.features, embeddings.coarse_norms
     with no_autocast(text):
-        dots = dot_products(embeddings.features, embeddings.kernels(scale * text))
-    return dots / embeddings.coarse_norms
+        kernels = embeddings.kernels(scale * text)
+        if features.device.type != "cpu" or not torch.is_grad_enabled():
+            return dot_products(features, kernels) / norms
+        pixels, norms = features.permute(0, 2, 3, 1), norms.permute(0, 2, 3, 1)
+        pixels = torch.cat([pixels / norms, 1 / norms], dim=-1)  # (B, h, w, F + 1)
+        columns = torch.cat([kernels.weight, kernels.bias[..., None]], dim=-1)  # (..., N, F + 1)
+        dots = pixels.flatten(1, 2) @ columns.transpose(-1, -2)  # (B, hw, N)
+    return dots.unflatten(1, features.shape[-2:]).permute(0, 3, 1, 2)
 
 
 def dot_products(features: Tensor, kernels: AffineMap) -> Tensor:

@@ -33,8 +33,9 @@ class Trunk(nn.Module):
         self.backbone = backbone
         self.reassemble = nn.ModuleList(reassemble)
         self.fusion = fusion
+        self.coarsest = size_multiple(backbone.levels)
         strides = [level.stride for level in backbone.levels]
-        self.multiple = size_multiple(backbone.levels) if odd_grids == "pad" else max(strides)
+        self.multiple = self.coarsest if odd_grids == "pad" else max(strides)
         self.autocast: torch.dtype | None = None
         self.exact_backbone = False
         self.stride = backbone.levels[0].stride / level_scales(backbone.levels)[0]
@@ -82,23 +83,39 @@ class Trunk(nn.Module):
         Products are computed in `autocast`, if that is set; with `exact_backbone` the backbone's
         stay in float32.
         """
-        with self._products_in(None if self.exact_backbone else self.autocast, pixels):
-            levels = self.backbone(pixels)
+        levels = self._levels(pixels)
         with self._products_in(self.autocast, pixels):
             features = self.decode(levels)
         return Seen(levels, features if self.autocast is None else features.float())
+
+    def passes(self, pixels: Tensor) -> "Passes":
+        """What the fusion begins with, and what each of its blocks makes of it."""
+        levels = self._levels(pixels)
+        with self._products_in(self.autocast, pixels):
+            maps = self.narrowed(levels)
+            *coarse, finest = self.fusion.passes(maps)
+            blocks = [*coarse, pointwise(self.project, finest)]
+        return Passes(maps[-1].float(), [block.float() for block in blocks])
+
+    def _levels(self, pixels: Tensor) -> Sequence[Level]:
+        with self._products_in(None if self.exact_backbone else self.autocast, pixels):
+            return self.backbone(pixels)
 
     def _products_in(self, dtype: torch.dtype | None, pixels: Tensor) -> AbstractContextManager:
         return nullcontext() if dtype is None else torch.autocast(pixels.device.type, dtype)
 
     def decode(self, levels: Sequence[Level]) -> Tensor:
         """Reassemble and fusion: what the backbone gives to features, as `refine`."""
+        return self.fusion(self.narrowed(levels))
+
+    def narrowed(self, levels: Sequence[Level]) -> list[Tensor]:
+        """Reassembled levels with F channels each, as the fusion takes them."""
         steps = cast(Iterable[ReassembleStep], self.reassemble)
         convs = cast(Iterable[nn.Conv2d], self.fusion.level_convs)
-        return self.fusion([
+        return [
             step.narrowed(level, conv)
             for step, level, conv in zip(steps, levels, convs, strict=True)
-        ])  # fmt: skip
+        ]
 
 
 class Seen(NamedTuple):
@@ -106,6 +123,19 @@ class Seen(NamedTuple):
 
     levels: Sequence[Level]
     features: Tensor
+
+
+class Passes(NamedTuple):
+    """The way through the fusion.
+
+    Attributes:
+        start: The coarsest level as it enters, (B, F, h, w).
+        blocks: What each block gives, coarsest first and before its upsampling: (B, F, h, w),
+            (B, F, 2h, 2w) and so on; the last is that of `Trunk.forward`.
+    """
+
+    start: Tensor
+    blocks: Sequence[Tensor]
 
 
 class Padded(NamedTuple):

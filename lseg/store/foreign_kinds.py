@@ -13,7 +13,7 @@ from lseg.store.foreign import read_state_dict
 
 PREFIXES = ("module.", "_orig_mod.", "net.")  # of DDP, torch.compile, and LSeg's Lightning module
 NATIVE = ("trunk.", "project.")
-DPT_FAMILY = ("dpt", "depth_anything", "tipsv2_dpt")
+DPT_FAMILY = ("dpt", "depth_anything", "tipsv2_dpt", "zoedepth")
 """Types of transformers' models that `lseg convert` and `load_model` take."""
 PROGRAMS = {".onnx": "onnxruntime", ".pt2": "torch.export.load"}
 

@@ -5,7 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from dpt_family import depth_anything, save_peer, tipsv2_dpt
+from dpt_family import (
+    depth_anything,
+    dpt_beit,
+    dpt_swinv2,
+    save_peer,
+    tipsv2_dpt,
+    zoedepth,
+)
 from drawing import draw, names, save_depth_net
 from PIL import Image
 
@@ -152,3 +159,19 @@ def test_mistakes_of_depth(refused, depth_folder, pictures, tmp_path, monkeypatc
     refused("depth", *arguments)
     assert {path: path.read_bytes() for path in pictures.iterdir()} == before
     assert names(tmp_path) == ["pictures"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "unit"),
+    [(dpt_beit, "inverse depth"), (dpt_swinv2, "inverse depth"),
+     (lambda: zoedepth("nyu", "kitti"), "metres")],
+    ids=["beit", "swinv2", "zoedepth"],
+)  # fmt: skip
+def test_depth_of_the_networks_of_midas(run, pictures, tmp_path, peer, unit):
+    folder, out = save_peer(peer(), tmp_path / "theirs", 64), tmp_path / "out"
+    code, told, _ = run("depth", pictures / "b.jpg", "--checkpoint", folder, "--out", out)
+    assert code == 0
+    assert f"of {'depth in metres' if unit == 'metres' else unit} in {out}" in told
+    values, facts = np.load(out / "b.npy"), json.loads((out / "b.json").read_text())
+    assert (values.shape, facts["unit"]) == ((37, 41), unit)
+    assert 0 < values.min() < values.max()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from dpt_family import depth_anything, save_peer, tipsv2_dpt
+from dpt_family import depth_anything, dpt_beit, save_peer, tipsv2_dpt, zoedepth
 
 from lseg.checkpoints.load import load_model
 from lseg.cli import main
@@ -15,6 +15,8 @@ from lseg.export.interface import interface_of
 FORMS = {  # of each kind of odd grid and of positions one
     "depth_anything": (lambda: depth_anything("metric"), None, "depth", 3),
     "normals": (tipsv2_dpt, "normals", "normals", 4),
+    "beit": (dpt_beit, None, "depth", 3),
+    "zoedepth": (lambda: zoedepth("nyu", "kitti"), None, "depth", 3),
 }
 
 

@@ -3,7 +3,15 @@
 import pytest
 import torch
 import transformers
-from dpt_family import depth_anything, dpt_dinov2, save_peer, tipsv2_dpt
+from dpt_family import (
+    depth_anything,
+    dpt_beit,
+    dpt_dinov2,
+    dpt_swinv2,
+    save_peer,
+    tipsv2_dpt,
+    zoedepth,
+)
 from PIL import Image
 from torch import nn
 from transformers import AutoModelForDepthEstimation, DPTForSemanticSegmentation
@@ -43,21 +51,29 @@ def assert_same_depth(peer, model, sizes):
         assert (model(pixels) - theirs).abs().max() < 1e-4
 
 
+SIZES = [(56, 56), (70, 98)]  # of patches of 14
+OTHERS = [(64, 64), (64, 128)]
+
+
 @pytest.mark.parametrize(
-    "peer",
+    ("peer", "sizes"),
     [
-        lambda: depth_anything("metric"),
-        lambda: dpt_dinov2({"use_swiglu_ffn": True}, readout_type="add"),
-        lambda: dpt_dinov2(use_batch_norm_in_fusion_residual=True),
+        (lambda: depth_anything("metric"), SIZES),
+        (lambda: dpt_dinov2({"use_swiglu_ffn": True}, readout_type="add"), SIZES),
+        (lambda: dpt_dinov2(use_batch_norm_in_fusion_residual=True), SIZES),
+        (dpt_beit, OTHERS),
+        (lambda: dpt_swinv2({"pretrained_window_sizes": [2, 2, 2, 2]}), OTHERS),
+        (zoedepth, OTHERS),
+        (lambda: zoedepth("nyu", "kitti"), OTHERS),
     ],
-    ids=["depth anything", "gated", "batch norm"],
+    ids=["depth anything", "gated", "batch norm", "beit", "swinv2", "zoedepth", "two domains"],
 )
-def test_what_was_theirs_is_theirs_again(tmp_path, peer):
+def test_what_was_theirs_is_theirs_again(tmp_path, peer, sizes):
     model = load_model(save_peer(peer(), tmp_path / "theirs"))
     arguments = ["--checkpoint", str(tmp_path / "theirs"), "--out", str(tmp_path / "again")]
     assert main(["export", "--format", "transformers", *arguments]) == 0
     again = strict(AutoModelForDepthEstimation, tmp_path / "again")
-    assert_same_depth(again, model, [(56, 56), (70, 98)])
+    assert_same_depth(again, model, sizes)
     back = load_model(tmp_path / "again")
     weights = model.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in back.state_dict().items())
@@ -116,5 +132,5 @@ def test_what_transformers_does_not_have_is_refused(tmp_path, model, named):
 
 def test_tipsv2_is_refused(tmp_path):
     model = load_model(save_peer(tipsv2_dpt(), tmp_path / "theirs"))
-    with pytest.raises(LSegError, match="readout_activation"):
+    with pytest.raises(LSegError, match="positions but bicubic"):
         export_folder(model, tmp_path / "out")

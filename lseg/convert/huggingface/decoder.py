@@ -96,10 +96,8 @@ def decoder_trunk(
     if type(bias) is not bool or (batch_norm and bias):
         accepted = [False] if batch_norm else [True, False]
         raise wrong_option(source, "use_bias_in_fusion_residual", bias, accepted)
-    first = encoder.stem_levels
-    scales = level_scales([LevelInfo(1, encoder.patch, tokens=True)] * 4)
-    if values["reassemble_factors"][first:] != scales[first:]:
-        raise wrong_option(source, "reassemble_factors", values["reassemble_factors"], [scales])
+    if encoder.tokens:
+        _check_factors(values["reassemble_factors"], encoder, source)
     widths = values["neck_hidden_sizes"]
     if len(widths) != 4:
         raise wrong_option(source, "neck_hidden_sizes", widths, ["four widths"])
@@ -108,7 +106,7 @@ def decoder_trunk(
         encoder.arguments,
         encoder.levels,
         tuple(widths),
-        values["readout_type"],
+        values["readout_type"] if encoder.tokens else "ignore",
         values["fusion_hidden_size"],
         batch_norm,
         unit_bias=batch_norm or bias,
@@ -116,3 +114,10 @@ def decoder_trunk(
         positions=encoder.positions,
         odd_grids=odd_grids,
     )
+
+
+def _check_factors(factors: list[float], encoder: Encoder, source: str) -> None:
+    first = encoder.stem_levels
+    scales = level_scales([LevelInfo(1, encoder.patch, tokens=True)] * 4)
+    if factors[first:] != scales[first:]:
+        raise wrong_option(source, "reassemble_factors", factors, [scales])

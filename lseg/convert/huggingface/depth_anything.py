@@ -66,7 +66,7 @@ def convert_depth_anything(content: FolderContent) -> Conversion:
         max_depth=float(values["max_depth"]),
     )
     weights = read_weights(content.folder)
-    merge_attention(weights, encoder.blocks, trunk.levels[-1] + 1, name)
+    merge_attention(weights, encoder.attentions, encoder.joined, name)
     rest = (*HEAD_RULES, *decoder.NECK_RULES)
     parts, dropped, rules = rename_weights(weights, encoder, rest, source)
     return Conversion("Depth Anything (Hugging Face)", config, parts, None, dropped, rules)

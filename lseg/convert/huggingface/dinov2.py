@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lseg.convert.huggingface.encoder import MASK_TOKEN, UNUSED_TOP, VIT, Encoder, timm_backbone
+from lseg.convert.huggingface.encoder import (
+    MASK_TOKEN,
+    UNUSED_TOP,
+    VIT,
+    Encoder,
+    attention_names,
+    timm_backbone,
+)
 from lseg.convert.huggingface.fields import check_options, read_options, read_side, wrong_option
 from lseg.convert.keymap import Rule
 
@@ -63,7 +70,8 @@ def dinov2_encoder(options: Mapping[str, Any], source: str) -> Encoder:
     levels = block_indices(options, values["num_hidden_layers"], source)
     norm = values["apply_layernorm"]
     rules = (*RULES, KEPT_NORM if norm else UNUSED_NORM)
-    return Encoder(name, arguments, levels, sizes["patch_size"], norm, "bicubic", rules, BLOCKS)
+    patch, attentions = sizes["patch_size"], attention_names(BLOCKS, levels[-1])
+    return Encoder(name, arguments, levels, patch, norm, "bicubic", rules, BLOCKS, attentions)
 
 
 def dinov2_sizes(values: Mapping[str, Any], source: str) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 Intel/dpt-large, Intel/dpt-large-ade and Intel/dpt-hybrid-midas describe their image encoder by
 themselves, and so does what transformers 5 saves today: the names of the weights have not changed
-since. facebook/dpt-dinov2-* have a `backbone_config`.
+since. Others have a `backbone_config`: facebook/dpt-dinov2-*, and Intel/dpt-beit-* and
+Intel/dpt-swinv2-*, the networks of MiDaS 3.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lseg.config import DepthConfig, NetworkConfig, OddGrids, SegmentationConfig, TrunkConfig
+from lseg.convert.huggingface.beit import beit_encoder
 from lseg.convert.huggingface.content import FolderContent
 from lseg.convert.huggingface.decoder import (
     CLASSIFIER,
@@ -22,10 +24,18 @@ from lseg.convert.huggingface.dinov2 import dinov2_encoder
 from lseg.convert.huggingface.encoder import Encoder
 from lseg.convert.huggingface.fields import read_mapping, wrong_option
 from lseg.convert.huggingface.preprocessor import label_names
+from lseg.convert.huggingface.swinv2 import swinv2_encoder
 from lseg.convert.huggingface.vit import vit_encoder
 from lseg.convert.huggingface.weights import merge_attention, read_weights, rename_weights
 from lseg.convert.keymap import Conversion
 from lseg.errors import CheckpointError
+
+ENCODERS: dict[Any, Callable[[Mapping[str, Any], str], Encoder]] = {
+    "dinov2": dinov2_encoder,
+    "beit": beit_encoder,
+    "swinv2": swinv2_encoder,
+}
+"""What a `backbone_config` may describe, by its `model_type`."""
 
 KINDS = {
     "DPTForDepthEstimation": ("depth", DEPTH_RULES),
@@ -46,7 +56,7 @@ def convert_dpt_folder(content: FolderContent) -> Conversion:
     trunk = trunk_config(options, source.name)
     preprocessing = content.preprocessing
     weights = read_weights(content.folder)
-    merge_attention(weights, encoder.blocks, encoder.levels[-1] + 1, source.name)
+    merge_attention(weights, encoder.attentions, encoder.joined, source.name)
     config: NetworkConfig
     if kind == "depth":
         # The networks that have this convolution, DINOv2's, were trained on metres.
@@ -82,8 +92,8 @@ def _encoder(options: Mapping[str, Any], source: str) -> Encoder:
         raise wrong_option(source, "backbone", options["backbone"], ["none, or a backbone_config"])
     if not _has_backbone(options):
         return vit_encoder(options, source)
-    backbone = read_mapping(options, "backbone_config", source)
-    if backbone.get("model_type") != "dinov2":
-        kind = backbone.get("model_type")
-        raise wrong_option(f"{source}, backbone_config", "model_type", kind, ["dinov2"])
-    return dinov2_encoder(backbone, f"{source}, backbone_config")
+    backbone, name = read_mapping(options, "backbone_config", source), f"{source}, backbone_config"
+    kind = backbone.get("model_type")
+    if kind not in ENCODERS:
+        raise wrong_option(name, "model_type", kind, ENCODERS)
+    return ENCODERS[kind](backbone, name)

@@ -22,8 +22,12 @@ class Encoder(NamedTuple):
         level_norm: As of `TrunkConfig`.
         positions: As of `TrunkConfig`.
         rules: Key map of its weights.
-        blocks: What stands before the number of a block in their names.
+        blocks: What stands before the number of a block (or stage) in their names.
+        attentions: What stands before `query`, `key` and `value` in their names, of every attention
+            that runs and keeps them apart.
+        joined: Which parts of those three timm has as one.
         stem_levels: How many of the finest levels come from a convolutional stem.
+        tokens: Whether levels are tokens, to be reassembled, and not maps of their own strides.
     """
 
     backbone: str
@@ -34,7 +38,15 @@ class Encoder(NamedTuple):
     positions: Positions
     rules: Sequence[Rule]
     blocks: str
+    attentions: Sequence[str] = ()
+    joined: Sequence[str] = ("weight", "bias")
     stem_levels: int = 0
+    tokens: bool = True
+
+
+def attention_names(blocks: str, last: int) -> list[str]:
+    """`Encoder.attentions` of a plain transformer whose last level comes from the block `last`."""
+    return [f"{blocks}{index}.attention.attention." for index in range(last + 1)]
 
 
 # timm's models, and the arguments that their names stand for.
@@ -50,6 +62,9 @@ STANDARD: dict[str, dict[str, Any]] = {
     "vit_base_patch32_384": {**_BASE, **_VIT, "patch_size": 32},
     "vit_large_patch16_384": {**_LARGE, **_VIT},
     "vit_base_r50_s16_384": {**_BASE, **_VIT},
+    "beit_base_patch16_384": {**_BASE, **_VIT},
+    "beit_large_patch16_384": {**_LARGE, **_VIT},
+    "beit_large_patch16_512": {**_LARGE, **_VIT, "img_size": 512},
     **{
         f"vit_{size}_patch14_{registers}dinov2": {**_SIZES[size], **_DINOV2, **more}
         for size in _SIZES
@@ -70,7 +85,8 @@ def timm_backbone(
     """
     same = ("embed_dim", "depth", "patch_size")
     named = [name for name in names if all(STANDARD[name][key] == wanted[key] for key in same)]
-    name = next(iter(named), names[0])
+    fitting = [name for name in named if STANDARD[name]["img_size"] == wanted["img_size"]]
+    name = next(iter([*fitting, *named]), names[0])
     wanted = {**wanted, "mlp_ratio": _mlp_ratio(wanted["embed_dim"], hidden, STANDARD[name])}
     return name, {key: wanted[key] for key in wanted if wanted[key] != STANDARD[name][key]}
 

@@ -7,13 +7,14 @@ from lseg.convert.huggingface.content import FolderContent
 from lseg.convert.huggingface.depth_anything import convert_depth_anything
 from lseg.convert.huggingface.dpt import convert_dpt_folder
 from lseg.convert.huggingface.tipsv2 import convert_tipsv2
+from lseg.convert.huggingface.zoedepth import convert_zoedepth
 from lseg.convert.keymap import Conversion
 from lseg.errors import CheckpointError
 from lseg.files import read_json
 from lseg.store.folder import CONFIG_FILE
 from lseg.store.foreign_kinds import DPT_FAMILY
 
-CONVERTERS = (convert_dpt_folder, convert_depth_anything, convert_tipsv2)
+CONVERTERS = (convert_dpt_folder, convert_depth_anything, convert_tipsv2, convert_zoedepth)
 KINDS: dict[str, Callable[[FolderContent], Conversion]] = dict(
     zip(DPT_FAMILY, CONVERTERS, strict=True)
 )

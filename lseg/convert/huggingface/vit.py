@@ -7,7 +7,13 @@ is what they get here (at most 1.7e-3 in the output).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lseg.convert.huggingface.encoder import UNUSED_TOP, VIT, Encoder, timm_backbone
+from lseg.convert.huggingface.encoder import (
+    UNUSED_TOP,
+    VIT,
+    Encoder,
+    attention_names,
+    timm_backbone,
+)
 from lseg.convert.huggingface.fields import (
     check_options,
     read_mapping,
@@ -124,5 +130,6 @@ def vit_encoder(options: Mapping[str, Any], source: str) -> Encoder:
         "bilinear",
         RULES,
         BLOCKS,
+        attention_names(BLOCKS, levels[-1]),
         stem_levels=first,
     )

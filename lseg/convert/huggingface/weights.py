@@ -34,24 +34,26 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     raise CheckpointError(f"{folder} has neither {WEIGHTS_FILE} nor {PICKLE_FILE}, nor their index")
 
 
-def merge_attention(weights: dict[str, Tensor], before: str, blocks: int, source: str) -> None:
-    """Stacks query, key and value of each of the first `blocks` blocks to timm's one `qkv`.
+def merge_attention(
+    weights: dict[str, Tensor], attentions: Iterable[str], joined: Sequence[str], source: str
+) -> None:
+    """Stacks query, key and value of some attentions to one `qkv`.
 
-    Done in place, under Hugging Face's names: three (D, D) become one (3 * D, D), and so do biases.
+    Done in place, under Hugging Face's names: three (D, D) become one (3 * D, D), and so do biases
+    where they are joined.
 
     Args:
         weights: As the folder has them.
-        before: What stands before the number of a block in their names.
-        blocks: How many blocks have levels.
+        attentions: See `Encoder`.
+        joined: See `Encoder`.
         source: What to call the folder in errors.
 
     Raises:
         CheckpointError: If one of the three is missing, or they differ in shape.
     """
-    for block in range(blocks):
-        for leaf in ("weight", "bias"):
-            key = f"{before}{block}.attention.attention.#.{leaf}"
-            names = [key.replace("#", part) for part in ("query", "key", "value")]
+    for before in attentions:
+        for leaf in joined:
+            names = [f"{before}{part}.{leaf}" for part in ("query", "key", "value")]
             missing = [name for name in names if name not in weights]
             if len(missing) == 3 and leaf == "bias":
                 continue  # without qkv_bias there is none
@@ -64,7 +66,7 @@ def merge_attention(weights: dict[str, Tensor], before: str, blocks: int, source
                         f"{source}: weight {name!r} has shape {tuple(part.shape)}, its query "
                         f"{tuple(parts[0].shape)}"
                     )
-            weights[key.replace("#", "qkv")] = torch.cat(parts)
+            weights[f"{before}qkv.{leaf}"] = torch.cat(parts)
 
 
 class Renamed(NamedTuple):

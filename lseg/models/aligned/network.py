@@ -34,7 +34,7 @@ class PatchTrunk(nn.Module):
     def __init__(self, encoder: PatchEncoder) -> None:
         super().__init__()
         self.backbone = encoder
-        self.multiple = encoder.patch
+        self.multiple = self.coarsest = encoder.patch
         self.stride = float(encoder.patch)
         self.autocast: torch.dtype | None = None
         self.exact_backbone = False

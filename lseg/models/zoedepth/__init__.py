@@ -1,0 +1,1 @@
+"""ZoeDepth: a DPT whose second head gives metres."""
