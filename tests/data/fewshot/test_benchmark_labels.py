@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lseg.data.fewshot.benchmark_labels import read_label_file
+from lseg.data.fewshot.benchmark_labels import LabelChoice, read_label_file
 from lseg.errors import LabelError
 
 
@@ -39,3 +39,9 @@ def test_a_line_for_each_class_or_for_each_number(labels, offset, lines, first):
 def test_another_number_of_lines_is_refused_with_how_many_are_wanted(labels, offset, lines, wanted):
     with pytest.raises(LabelError, match=f"has {lines} labels.*3 classes: give {wanted} lines"):
         read_label_file(labels(lines), Source(offset))
+
+
+@pytest.mark.parametrize(("natural", "first"), [(False, "pottedplant"), (True, "potted plant")])
+def test_names_are_the_benchmarks_own_unless_natural_ones_are_wanted(natural, first):
+    source = Source(0, classes=("pottedplant", "bus"))
+    assert LabelChoice(natural=natural).labels(source) == [first, "bus"]
