@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from lseg.errors import CheckpointError, OutputError
 from lseg.parsing import parse_json
-from lseg.paths import user_path
+from lseg.paths import refuse_special, user_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,6 +110,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If the file cannot be read, or holds no object.
     """
+    refuse_special(path, CheckpointError)
     try:
         values = parse_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 from lseg.errors import LSegError, shown
 
 ASSETS = Path(__file__).parent / "assets"
+
+_SPECIAL = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def user_path(path: str | os.PathLike[str], kind: type[LSegError] = LSegError) -> Path:
@@ -18,7 +26,7 @@ def user_path(path: str | os.PathLike[str], kind: type[LSegError] = LSegError) -
 
     Raises:
         LSegError: Of this kind, if no file can have that name: it is no text, is too long, or holds
-            a null character.
+            a null character; or if it is that of something special, see `refuse_special`.
     """
     if not isinstance(path, str | os.PathLike):
         raise kind(f"{shown(path)} is no path: give the name of a file or folder")
@@ -28,6 +36,7 @@ def user_path(path: str | os.PathLike[str], kind: type[LSegError] = LSegError) -
         *map(Path, found.parts),
     ):  # each by itself, for what is behind a missing folder
         _refuse_impossible(place, text, kind)
+    refuse_special(found, kind)
     return found
 
 
@@ -39,6 +48,30 @@ def _refuse_impossible(place: Path, text: str, kind: type[LSegError]) -> None:
             raise kind(f"{text} is no path: {error.strerror}. Give a file or folder") from None
     except ValueError as error:
         raise kind(f"{text} is no path: {error}. Give a file or folder") from None
+
+
+def is_special(path: str | os.PathLike[str]) -> str | None:
+    """What a path leads to that is neither a file nor a folder, such as "a pipe"; else None."""
+    try:
+        return _SPECIAL.get(stat.S_IFMT(os.stat(path).st_mode))  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+
+
+def refuse_special(path: Path, kind: type[LSegError]) -> None:
+    """Refuses pipes, sockets and devices: some never end, others make whoever opens them wait.
+
+    What is written would take the place of one.
+
+    Raises:
+        LSegError: Of this kind, if the path leads to one.
+    """
+    special = is_special(path)
+    if special is not None:
+        raise kind(
+            f"{shown(str(path))} is {special}, no file or folder: write what comes out of it into "
+            "a file, and give that"
+        )
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:

@@ -14,6 +14,6 @@ if [ $# = 0 ]; then
   set -- tests/models/test_backbones.py tests/models/test_lseg.py tests/models/test_maps.py \
     tests/training tests/store tests/text/test_encoder.py tests/data/base \
     tests/commands/test_parser.py tests/commands/test_embed.py tests/commands/test_pictures.py \
-    tests/commands/test_evaluate.py tests/test_locks.py
+    tests/commands/test_evaluate.py tests/export/test_export.py tests/test_locks.py
 fi
 exec "$venv/bin/python" -m pytest "$@"

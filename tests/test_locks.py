@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -87,3 +89,40 @@ def test_a_drive_without_locks_is_noted(tmp_path, monkeypatch):
     told = pytest.warns(LSegWarning, match="cannot be locked.*start no second run")
     with told, folder_lock(tmp_path / "out"):
         (tmp_path / "out" / "result").touch()
+
+
+CONTENDER = """
+import sys
+from pathlib import Path
+from lseg.errors import InUseError
+from lseg.locks import folder_lock
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    with folder_lock(Path(sys.argv[1])):
+        print("held", flush=True)
+        sys.stdin.readline()
+except InUseError as error:
+    print(error, flush=True)
+"""
+
+
+def test_of_two_processes_at_the_same_moment_one_has_the_folder(tmp_path):
+    for attempt in range(5):
+        out = tmp_path / str(attempt) / "out"
+        both = [
+            subprocess.Popen(
+                [sys.executable, "-c", CONTENDER, out],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        assert [process.stdout.readline() for process in both] == ["ready\n"] * 2
+        for process in both:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        refused, held = sorted((process.stdout.readline() for process in both), key="held\n".__eq__)
+        assert held == "held\n"
+        assert refused.startswith(f"{out} is being written by another run")
+        assert [process.communicate("\n", timeout=60) for process in both] == [("", None)] * 2
+        assert not out.parent.exists()

@@ -1,5 +1,6 @@
 """Exported programs as files, each checked against the network before it gets its name."""
 
+import io
 import json
 import os
 import warnings
@@ -115,8 +116,10 @@ class TorchProgramFile:
         """See `ProgramFormat`."""
         text = json.dumps(details, indent=2, ensure_ascii=False)
         program = program_of(model)
+        held = io.BytesIO()  # given a file, torch aborts the process when a disk takes no more
         with warnings.catch_warnings(action="ignore"):  # what it stores is checked by running it
-            torch.export.save(program, path, extra_files={"details.json": text})
+            torch.export.save(program, held, extra_files={"details.json": text})
+        path.write_bytes(held.getbuffer())
 
     def load(self, path: Path) -> RunProgram:
         """See `ProgramFormat`."""

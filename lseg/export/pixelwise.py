@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
 
-from lseg.export.program import PIXELS, extend_to_multiple, smallest_side
+from lseg.export.program import PIXELS, cut, extend_to_multiple, smallest_side
 from lseg.models.dpt import PixelNetwork
 
 
@@ -22,7 +22,7 @@ class WholeNetwork(nn.Module):
         height, width = pixels.shape[-2:]
         multiple = self.model.trunk.multiple
         padded = extend_to_multiple(extend_to_multiple(pixels, 2, multiple), 3, multiple)
-        return self.model.on_grid(padded)[..., :height, :width]
+        return cut(self.model.on_grid(padded), height, width)
 
 
 def export_pixelwise(model: PixelNetwork) -> ExportedProgram:

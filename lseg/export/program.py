@@ -75,7 +75,7 @@ class ImageSide(nn.Module):
             logits = dots / squared_norms(short).clamp_min(1e-24).sqrt()
         else:
             logits = self.block(double_size(dots) / doubled_norms(short))
-        return upsample(logits, padded.shape[-2:], self.cells)[..., :height, :width]
+        return cut(upsample(logits, padded.shape[-2:], self.cells), height, width)
 
 
 def extend_to_multiple(pixels: Tensor, dim: int, multiple: int) -> Tensor:
@@ -83,6 +83,14 @@ def extend_to_multiple(pixels: Tensor, dim: int, multiple: int) -> Tensor:
     length = pixels.shape[dim]
     full = (length + multiple - 1) // multiple * multiple
     return pixels.index_select(dim, torch.arange(full).clamp(max=length - 1))
+
+
+def cut(maps: Tensor, height: int, width: int) -> Tensor:
+    """Maps (B, ..., H, W) without their last rows and columns, which a slice would compare first.
+
+    Versions of torch up to 2.9 tie the program to sizes for which the comparison comes out alike.
+    """
+    return maps.index_select(-2, torch.arange(height)).index_select(-1, torch.arange(width))
 
 
 def export_program(model: LSeg) -> ExportedProgram:

@@ -15,6 +15,7 @@ from lseg.data.base.labels import clean_name, refuse_repeated
 from lseg.errors import LabelError, escaped, shown
 from lseg.files import atomic_file, read_safetensors
 from lseg.parsing import parse_json
+from lseg.paths import refuse_special
 from lseg.text.source import Answer
 
 
@@ -41,6 +42,7 @@ class LabelTable:
                 for a name.
         """
         self.path = path
+        refuse_special(path, LabelError)
         try:
             tensors, self.metadata = read_safetensors(path)
             embeddings = tensors["embeddings"].float()

@@ -13,6 +13,7 @@ import yaml  # type: ignore[import-untyped]
 
 from lseg.errors import ConfigError, shown
 from lseg.parsing import parse_yaml
+from lseg.paths import is_special, refuse_special
 from lseg.training.renamed import renamed, renamed_argument
 
 Values = dict[str, Any]
@@ -69,7 +70,7 @@ def _merged_text(value: str) -> str:
     if "\n" in value or len(value) > _LONGEST:
         return renamed_argument(value)
     file = Path(value).expanduser()
-    if not file.is_file():
+    if not (file.is_file() or is_special(file)):
         return renamed_argument(value)
     values = _load(file)
     if BASE not in values and renamed(values) == values:
@@ -96,6 +97,7 @@ def _read(file: Path, above: tuple[Path, ...]) -> Values:
 
 
 def _load(file: Path) -> Values:
+    refuse_special(file, ConfigError)
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,12 +1,11 @@
 """A disk that takes no more: one line, exit code 2, and no file that is not whole."""
 
 import re
-import resource
 import sys
-from contextlib import contextmanager
 
 import pytest
 from drawing import save_depth_net
+from full_disk import room_for
 
 LABELS = "sky,road,tree,other"
 ROOM = (40, 700, 3000)  # bytes; the first is too little for any result
@@ -16,20 +15,6 @@ ROOM = (40, 700, 3000)  # bytes; the first is too little for any result
 def no_bytecode(monkeypatch):
     """Python itself would write half of a `.pyc`, and later read it."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-@contextmanager
-def room_for(size):
-    """Files of this process may have so many bytes: writing more fails, as on a full disk.
-
-    Shared memory counts as well, so that worker processes could hand nothing over.
-    """
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lseg.evaluation.supports import support_question
+from lseg.evaluation.supports import _marks, support_question
+from lseg.memory.marks import LABEL, REST, UNKNOWN
 from lseg.models.maps import all_logits
 from lseg.models.taught import picture_logits
 
@@ -55,3 +56,16 @@ def test_supports_of_which_nothing_counts_leave_text_alone(model, text):
     image, mask = scene(0)
     question = support_question(model, text, image[None], torch.full_like(mask, 255)[None])
     assert question.taught is None
+
+
+@pytest.mark.parametrize("weight", [0.3, 1.0])
+def test_text_is_asked_unless_supports_have_all_the_weight(model, text, weight):
+    image, mask = scene(0)
+    question = support_question(model, text, image[None], mask[None], weight)
+    assert torch.equal(question.vectors, text * (weight < 1))
+
+
+@pytest.mark.parametrize(("place", "wanted"), [(0, [LABEL, REST, UNKNOWN]),
+                                               (1, [REST, LABEL, UNKNOWN])])  # fmt: skip
+def test_what_is_left_out_of_a_mask_is_neither_class_nor_background(place, wanted):
+    assert _marks(np.array([0, 1, 255]), place).tolist() == wanted

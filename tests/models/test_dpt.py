@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from lseg.config import DepthConfig, Preprocessing, SegmentationConfig, TrunkConfig
-from lseg.errors import CheckpointError, ImageError
+from lseg.errors import CheckpointError, ConfigError, ImageError
 from lseg.inference.segmenter import ClassSegmenter
 from lseg.models.architectures import NETWORKS, build_network, network_type
 from lseg.models.dpt import DPTDepth, DPTSegmentation
@@ -233,3 +233,9 @@ def test_networks_are_rebuilt_from_their_name_and_plain_configuration(name, conf
 def test_an_unknown_architecture_is_refused(architecture):
     with pytest.raises(CheckpointError, match=r"known are lseg, .*dpt-depth, dpt-segmentation"):
         network_type(StoredNetwork("folder", architecture, {}, {}))
+
+
+@pytest.mark.parametrize("nearest", [10.0, 11.0])
+def test_bins_need_depths_to_lie_between(nearest):
+    with pytest.raises(ConfigError, match="bins lie between"):
+        DPTDepth(DepthConfig(CONV, bins=4, min_depth=nearest, max_depth=10.0))

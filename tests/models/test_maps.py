@@ -55,6 +55,12 @@ def test_reductions_do_not_depend_on_the_strips(budget, at_once, monkeypatch):
     assert top_labels(found, 100).indices.shape == (2, 7, 11, 13)
 
 
+def test_a_strip_fills_the_cache_of_a_processor_and_no_more():
+    maps = DenseMaps(torch.zeros(1, 1, 1, 1).expand(1, 150, 480, 480))
+    (_, rows), *_ = row_strips(maps)
+    assert 2**23 < rows * 480 * 150 * 4 <= 2**24
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 256])
 def test_the_first_of_equal_labels_wins(at_once, monkeypatch):
     monkeypatch.setattr(strips_module, "CPU_BUDGET", Budget(2**24, at_once))

@@ -221,3 +221,11 @@ def test_norms_of_a_map_that_learns_are_those_of_its_embeddings():
         torch.autograd.grad(norms.sin().sum(), inputs),
         torch.autograd.grad(expected.sin().sum(), inputs),
     )
+
+
+@pytest.mark.parametrize("counts", [(3,), (1, 2)])
+def test_split_gives_each_its_own_pictures(counts):
+    whole = embeddings(batch=3)
+    parts = whole.split(counts)
+    assert [len(part.features) for part in parts] == list(counts)
+    assert torch.equal(torch.cat([part.dense() for part in parts]), whole.dense())

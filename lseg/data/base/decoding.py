@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
@@ -14,6 +15,7 @@ from lseg.data.base.orientation import UNDONE, check_tag, turned, turned_size
 from lseg.data.base.remote import AnyFile
 from lseg.data.base.tiff import describe_unread
 from lseg.errors import ImageError, escaped
+from lseg.paths import refuse_special
 
 MAX_PIXELS = 1_000_000_000
 """Pixels of a picture that is read without a question: one's own files are trusted."""
@@ -66,6 +68,8 @@ def read_stored(path: AnyFile, max_pixels: int = MAX_PIXELS) -> StoredImage:
         ImageError: If the file is missing or unreadable, or has more than `max_pixels`.
     """
     name = escaped(str(path))
+    if isinstance(path, Path):
+        refuse_special(path, ImageError)
     if path.is_dir():
         raise ImageError(f"{name} is a folder, not an image file")
     try:

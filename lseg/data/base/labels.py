@@ -12,7 +12,7 @@ from pathlib import Path
 from lseg.data.base.text_files import read_text
 from lseg.errors import LabelError, shown
 from lseg.parsing import parse_json
-from lseg.paths import expanded, is_file, resolve_data_path, user_path
+from lseg.paths import expanded, is_file, is_special, resolve_data_path, user_path
 
 _ACCEPTED = (
     'Give a list of strings, a string such as "sky,road,other", or a text file with one label a '
@@ -170,7 +170,7 @@ def _names_file(text: str) -> bool:
     if path.suffix.lower() == ".txt":
         return True  # even where there is none: "lables.txt" is a typing error, not a label
     looks_like_path = bool(path.suffix) or "/" in text or os.sep in text
-    return looks_like_path and is_file(path)
+    return looks_like_path and (is_file(path) or is_special(path) is not None)
 
 
 def _clean(labels: Iterable[object], origin: str) -> list[str]:

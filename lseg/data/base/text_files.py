@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lseg.errors import LSegError, shown
-from lseg.paths import expanded
+from lseg.paths import expanded, refuse_special
 
 
 def read_text(path: Path, error: type[LSegError], hint: str = "", names_files: bool = False) -> str:
@@ -20,6 +20,7 @@ def read_text(path: Path, error: type[LSegError], hint: str = "", names_files: b
     Raises:
         LSegError: Of the type `error`, if the file is missing or is no UTF-8 text.
     """
+    refuse_special(expanded(path), error)
     errors = "surrogateescape" if names_files else "strict"
     try:
         return expanded(path).read_text("utf-8-sig", errors)

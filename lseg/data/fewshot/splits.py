@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from lseg.data.base.text_files import read_lines
 from lseg.errors import DataError, shown
+from lseg.paths import refuse_special
 
 LAYOUT = (
     "a folder of split lists holds pascal/{trn,val}/fold<K>.txt, coco/{trn,val}/fold<K>.pkl and "
@@ -87,6 +88,7 @@ def read_pickle(path: Path) -> Any:
         DataError: If the file is missing, is no pickle, or asks for any class or function. Nothing
             that it names is imported or run.
     """
+    refuse_special(path, DataError)
     try:
         return _Containers(io.BytesIO(path.read_bytes())).load()
     except FileNotFoundError as error:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from lseg.errors import CorruptDataError
+from lseg.paths import refuse_special
 
 MOST_PIXELS = 2**28
 """Of a picture; what is drawn for one of this size takes less than 2 GB."""
@@ -45,6 +46,7 @@ class CocoFile:
             CorruptDataError: If it cannot be read, or holds no JSON object.
         """
         self.path = path
+        refuse_special(path, CorruptDataError)
         try:
             content = json.loads(path.read_bytes())
         except OSError as error:

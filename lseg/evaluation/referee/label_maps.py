@@ -167,7 +167,6 @@ def _is_label(entry: object) -> bool:
     return (
         isinstance(entry, dict)
         and isinstance(entry.get("index"), int)
-        and entry["index"] >= 0
         and isinstance(entry.get("label"), str)
     )
 

@@ -154,3 +154,22 @@ def test_list_images(tmp_path: Path) -> None:
     for nothing in ([], [tmp_path / "none.jpg"], [tmp_path / "*.bmp"]):
         with pytest.raises(ImageError):
             list_images(nothing)
+
+
+def test_a_folder_gives_no_other_files_and_no_folders(tmp_path: Path) -> None:
+    for name in ("a.png", "notes.md", "b.jpg.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    assert list_images(tmp_path) == list_images(tmp_path / "*") == [tmp_path / "a.png"]
+
+
+def test_a_list_names_files_whatever_the_bytes_of_their_names(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    pictures = [tmp_path / "a \udce9.png", tmp_path / "b" / "é.png"]
+    for path in pictures:
+        path.touch()
+    (tmp_path / "list.txt").write_bytes(b"b/\xc3\xa9.png\n\n a \xe9.png\n")
+    assert list_images(tmp_path / "list.txt") == sorted(pictures)
+    (tmp_path / "list.txt").write_text("none.png\n")
+    with pytest.raises(ImageError, match=r"list\.txt, picture 1: there is no file .*none\.png"):
+        list_images(tmp_path / "list.txt")

@@ -46,3 +46,11 @@ def test_unknown_values_and_no_class_at_all_are_refused():
 def test_spans_and_the_value_of_items():
     assert spans([0, 1, 2, 4, 6, 7]) == "0 to 2, 4, 6 to 7"
     assert (ignore_value(255), ignore_value(256)) == (255, 65535)
+
+
+def test_as_many_classes_as_int16_has_indices_and_not_one_more():
+    names = [str(number) for number in range(32768)]
+    last = MaskValues(names[:-1], {65535}).decode(np.array([[32766, 65535]], np.uint16), "m.png")
+    assert last.tolist() == [[32766, IGNORE]]
+    with pytest.raises(DataError, match="32768 classes: there may be 32767 at most"):
+        MaskValues(names, {65535})

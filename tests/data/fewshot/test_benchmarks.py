@@ -147,7 +147,7 @@ def test_missing_folders_pictures_and_folds_are_clear(tmp_path):
         with pytest.raises((DataError, ConfigError), match="Expected: <root>"):
             benchmark(str(tmp_path)).open(0, Part.TEST)
     voc_tree(tmp_path)
-    with pytest.raises(ConfigError, match="fold 4"):
+    with pytest.raises(ConfigError, match="fold 4 does not exist: folds are 0 to 3"):
         PascalBenchmark(str(tmp_path)).open(4, Part.TEST)
     with pytest.raises(DataError, match="no mask of pascal5i has a class of this fold"):
         PascalBenchmark(str(tmp_path)).open(0, Part.TEST)

@@ -96,7 +96,7 @@ def test_bad_coco_lists_are_refused(tmp_path, content, words):
         ("2007_000033\n", "line 1"),
         ("a__01\n__02\n", "line 2"),
         ("a__01\nb__x\n", "line 2"),
-        ("a__21\n", "class 21"),
+        ("a__21\n", "class 21, which does not exist: classes are 1 to 20"),
         ("a__00\n", "class 0"),
     ],
 )

@@ -20,6 +20,22 @@ def pixels(segmentation, height, width):
     return columns.reshape(width, height).T.astype(bool)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_a_thing_in_several_pieces_has_all_of_them(count):
+    corners = [(12 * piece, 2, 12 * piece + 6, 9) for piece in range(count)]
+    wanted = np.zeros((12, 60), bool)
+    for left, top, right, bottom in corners:
+        wanted[top:bottom, left:right] = True
+    pieces = [[x0, y0, x1, y0, x1, y1, x0, y1] for x0, y0, x1, y1 in corners]
+    assert (pixels(pieces, 12, 60) == wanted).all()
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_points_in_the_place_of_polygons_are_told(count):
+    with pytest.raises(OutlineError, match="a list of points for a list of polygons"):
+        draw([[4 * point, point**2] for point in range(count)], 12, 60)
+
+
 def inside(polygon, height, width):
     """Pixels whose centre lies in a polygon, by the parity of the edges to its left."""
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)

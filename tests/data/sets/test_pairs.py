@@ -50,6 +50,12 @@ def test_items_are_the_files(folder: Path) -> None:
     assert len(list(dataset)) == 3  # type: ignore[call-overload]
 
 
+def test_classes_must_be_text_though_names_of_files_may_be_anything(folder: Path) -> None:
+    (folder / "classes.txt").write_bytes(b"sky\nro\xe9d\ncar\n")
+    with pytest.raises(DataError, match=r"classes\.txt' cannot be read as UTF-8 text"):
+        PairsDataset(folder, "train")
+
+
 def test_transform_is_told_seed_epoch_and_index(folder: Path) -> None:
     seeds = []
 

@@ -6,7 +6,7 @@ import torch
 from label_worlds import count, predictions, world
 from torchmetrics.segmentation import MeanIoU
 
-from lseg.evaluation.referee.claims import Claim, find_claims, judge_claim
+from lseg.evaluation.referee.claims import Claim, _is, find_claims, judge_claim
 
 
 @pytest.fixture
@@ -58,6 +58,14 @@ def test_the_pooled_figure_is_as_it_should_be_in_percent_or_as_a_share(data, map
     pooled = 100 * areas.pooled().scores().miou
     assert judge_claim(Claim(round(pooled, digits), "x"), areas) is None
     assert judge_claim(Claim(round(pooled / 100, digits + 2), "x"), areas) is None
+
+
+@pytest.mark.parametrize(("claimed", "figure", "same"), [
+    (0.5, 54.9, True), (0.5, 55.02, False), (50.1, 50.149, True), (50.1, 50.16, False),
+    (1, 95.1, True), (1, 94.9, False), (1, 1.04, True),
+])  # fmt: skip
+def test_a_claim_is_a_figure_as_far_as_its_digits_go(claimed, figure, same):
+    assert _is(claimed, figure) is same
 
 
 def test_each_way_of_averaging_is_named(data, maps):

@@ -115,3 +115,14 @@ def test_hundreds_of_classes_take_little_memory_and_time(tmp_path):
     table = judged(data, save_maps(tmp_path, data.names, maps))
     assert keywords(table) == [["order"]]
     assert table["matched"]["miou"] == 100
+
+
+@pytest.mark.parametrize(
+    ("swapped", "tail"), [([0, 4, 5, 1, 3, 2], "'"), ([3, 0, 4, 5, 1, 2], "' and 1 more")]
+)
+def test_five_classes_of_another_order_are_named(tmp_path, swapped, tail):
+    data = world(classes=6, pictures=8)
+    maps = [np.array(swapped)[one] for one in predictions(data, 1)]
+    (said,) = judged(data, save_maps(tmp_path, data.names, maps))["warnings"]
+    assert said.count(" is '") == 5
+    assert said.endswith(tail)

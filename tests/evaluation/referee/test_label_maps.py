@@ -58,6 +58,20 @@ def test_maps_of_lseg_predict_are_read_by_the_names_beside_them(tmp_path):
     assert folder.unknown == {"kerb"}
 
 
+def test_indices_that_have_no_name_are_of_no_class(tmp_path):
+    save_maps(tmp_path, ["a"], [VALUES])
+    save_sidecar(tmp_path / "a.json", ["background", "person"])
+    assert (read(tmp_path) == np.array([0, 2, NO_CLASS, NO_CLASS])[VALUES]).all()
+
+
+@pytest.mark.parametrize("index", [-1, "0", None, 1.5])
+def test_a_json_of_another_kind_leaves_indices_as_they_are(tmp_path, index):
+    save_maps(tmp_path, ["a"], [VALUES])
+    entries = [{"index": index, "label": "person"}]
+    (tmp_path / "a.json").write_text(json.dumps({"labels": entries}))
+    assert (read(tmp_path) == VALUES).all()
+
+
 def test_labels_of_another_spelling_keep_their_place(tmp_path):
     save_maps(tmp_path, ["a"], [VALUES])
     save_sidecar(tmp_path / "a.json", ["other", "potted plant", "woman", "television"])
