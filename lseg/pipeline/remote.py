@@ -9,7 +9,7 @@ from lseg.data.base.remote import remote_system
 from lseg.errors import LSegError
 from lseg.pipeline.entry import Entry, OutputFile
 from lseg.pipeline.index import Index
-from lseg.pipeline.outputs import LocalOutputs, Write
+from lseg.pipeline.outputs import LocalOutputs, Settle, Write
 
 ROWS_HELD = 16
 """Rows of the index that are stored together; a process that is killed loses no more."""
@@ -22,17 +22,23 @@ class RemoteOutputs:
         """Takes the address of a folder, which need not exist."""
         self.address = address
 
-    def put(self, write: Write) -> tuple[OutputFile, ...]:
-        """See `Outputs`.
+    def put(self, write: Write) -> Settle:
+        """See `Outputs`; to settle raises an LSegError if a file cannot be stored."""
+        folder = TemporaryDirectory(prefix="lseg-")
+        try:
+            told = LocalOutputs(Path(folder.name)).put(write)
+        except BaseException:
+            folder.cleanup()
+            raise
 
-        Raises:
-            LSegError: If they cannot be stored.
-        """
-        with TemporaryDirectory(prefix="lseg-") as folder:
-            files = LocalOutputs(Path(folder)).put(write)
-            for file in files:
-                store(Path(folder, file.name), f"{self.address}/{file.name}")
-        return files
+        def settle() -> tuple[OutputFile, ...]:
+            with folder:
+                files = told()
+                for file in files:
+                    store(Path(folder.name, file.name), f"{self.address}/{file.name}")
+                return files
+
+        return settle
 
     def holds(self, files: Iterable[OutputFile], verify: bool) -> bool:
         """See `Outputs`."""

@@ -1,6 +1,8 @@
 """One process of a run: pictures in, files and rows of the index out."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,26 +103,35 @@ class Worker:
         return Loaded(source, picture, time.perf_counter() - start)
 
     def work(self, read: Entry | Loaded) -> Entry:
-        """Makes a picture's files, and its row of the index.
+        """Makes a picture's files, and its row of the index; see `begin` for errors."""
+        return read if isinstance(read, Entry) else self.begin(read)()
+
+    def begin(self, read: Loaded) -> Callable[[], Entry]:
+        """Makes a picture's files.
+
+        Returns:
+            What settles them, and makes the row of the index; for another thread to call.
 
         Raises:
-            LSegError: If something is wrong that other pictures would not mend.
+            LSegError: If something is wrong that other pictures would not mend; so may what is
+                returned.
         """
-        if isinstance(read, Entry):
-            return read
         start = time.perf_counter()
         source = read.source
         answer = self.step.answer(read.picture)
-        try:
-            files = self.place.outputs.put(
+        with _told_of(source):
+            settle = self.place.outputs.put(
                 lambda folder: self.step.writer.write(folder, source, answer)
             )
-        except BROKEN:
-            raise
-        except LSegError as error:
-            raise type(error)(f"{source.row.path}: {error}") from error
         seconds = read.seconds + time.perf_counter() - start
-        return self._entry(source, files, seconds)
+
+        def finish() -> Entry:
+            start = time.perf_counter()
+            with _told_of(source):
+                files = settle()
+            return self._entry(source, files, seconds + time.perf_counter() - start)
+
+        return finish
 
     def fail(self, row: Row, error: Exception) -> Entry:
         """The row of the index of a broken picture."""
@@ -154,3 +165,14 @@ class Worker:
         )  # fmt: skip
         self.journal.add(found)
         return found
+
+
+@contextmanager
+def _told_of(source: Source) -> Iterator[None]:
+    """Names the picture in errors that do not."""
+    try:
+        yield
+    except BROKEN:
+        raise
+    except LSegError as error:
+        raise type(error)(f"{source.row.path}: {error}") from error
