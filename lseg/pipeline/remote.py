@@ -5,8 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lseg.data.base.remote import remote_system
-from lseg.errors import LSegError
+from lseg.data.base.remote import remote_system, store_errors
 from lseg.pipeline.entry import Entry, OutputFile
 from lseg.pipeline.index import Index
 from lseg.pipeline.outputs import LocalOutputs, Settle, Write
@@ -93,19 +92,24 @@ class RemoteIndex:
         return RemoteJournal(self)
 
     def _fetch(self) -> list[str]:
-        """Brings what is there here; the addresses of the parts."""
-        system, path = remote_system(self.file)
-        if system.exists(path):
-            self.here.path.parent.mkdir(parents=True, exist_ok=True)
-            system.get_file(path, str(self.here.path))
-        system, folder = remote_system(self.parts)
-        if not system.exists(folder):
-            return []
-        found = sorted(system.ls(folder, detail=False, refresh=True))
-        self.here.parts.mkdir(parents=True, exist_ok=True)
-        for part in found:
-            system.get_file(part, str(self.here.parts / part.rpartition("/")[2]))
-        return [system.unstrip_protocol(part) for part in found]
+        """Brings what is there here; the addresses of the parts.
+
+        Raises:
+            LSegError: If that is not possible.
+        """
+        with store_errors(self.address, "read"):
+            system, path = remote_system(self.file)
+            if system.exists(path):
+                self.here.path.parent.mkdir(parents=True, exist_ok=True)
+                system.get_file(path, str(self.here.path))
+            system, folder = remote_system(self.parts)
+            if not system.exists(folder):
+                return []
+            found = sorted(system.ls(folder, detail=False, refresh=True))
+            self.here.parts.mkdir(parents=True, exist_ok=True)
+            for part in found:
+                system.get_file(part, str(self.here.parts / part.rpartition("/")[2]))
+            return [system.unstrip_protocol(part) for part in found]
 
 
 class RemoteJournal:
@@ -125,14 +129,20 @@ class RemoteJournal:
             self.flush()
 
     def flush(self) -> None:
-        """Stores the rows that were taken since the last time."""
+        """Stores the rows that were taken since the last time.
+
+        Raises:
+            LSegError: If that is not possible.
+        """
         if not self._rows:
             return
         text = "".join(f"{entry.to_json()}\n" for entry in self._rows)
         name = f"{self._local.path.stem}-{self._stored:08}.jsonl"
-        system, path = remote_system(f"{self._index.parts}/{name}")
-        make_folder(system, path)
-        system.pipe_file(path, text.encode("ascii"))
+        address = f"{self._index.parts}/{name}"
+        with store_errors(address, "written"):
+            system, path = remote_system(address)
+            make_folder(system, path)
+            system.pipe_file(path, text.encode("ascii"))
         self._stored += 1
         self._rows.clear()
 
@@ -143,12 +153,10 @@ def store(file: Path, address: str) -> None:
     Raises:
         LSegError: If that is not possible.
     """
-    system, path = remote_system(address)
-    try:
+    with store_errors(address, "written"):
+        system, path = remote_system(address)
         make_folder(system, path)
         system.put_file(str(file), path)
-    except Exception as error:  # stores have errors of their own
-        raise LSegError(f"{address} cannot be written: {type(error).__name__}: {error}") from error
 
 
 def make_folder(system: Any, path: str) -> None:
