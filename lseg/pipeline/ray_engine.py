@@ -11,14 +11,12 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from lseg.errors import ImageError
-from lseg.inference.prefetch import read_ahead
 from lseg.pipeline.entry import Entry
-from lseg.pipeline.loop import BROKEN
 from lseg.pipeline.ray_actors import Actors
 from lseg.pipeline.rows import Row
 from lseg.pipeline.run import Outcome, PictureRun
 from lseg.pipeline.step import Job
-from lseg.pipeline.worker import Loaded, Place, Worker
+from lseg.pipeline.worker import Place, Worker
 
 
 class Task(NamedTuple):
@@ -54,16 +52,8 @@ class PictureWork:
         worker = Worker(self.place, self.job.step(), self.versions)
 
         def do(tasks: list[Task]) -> Iterator[Done]:
-            for task, read in read_ahead(tasks, lambda task: worker.read(*task)):
-                kept = False
-                try:
-                    loaded: Entry | Loaded = read()
-                    kept = isinstance(loaded, Entry)
-                    entry = worker.work(loaded)
-                except BROKEN as error:
-                    entry = worker.fail(task.row, error)
+            for entry, kept in worker.entries(tasks):
                 yield Done(entry, kept)
-            worker.journal.flush()
 
         return do
 

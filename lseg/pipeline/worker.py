@@ -1,14 +1,16 @@
 """One process of a run: pictures in, files and rows of the index out."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lseg.errors import LSegError
-from lseg.inference.prefetch import Picture
+from lseg.inference.prefetch import Picture, read_ahead
+from lseg.pipeline.behind import Behind
 from lseg.pipeline.entry import Entry, OutputFile, settings_hash
 from lseg.pipeline.index import Index, Journal
 from lseg.pipeline.loop import BROKEN
@@ -102,10 +104,6 @@ class Worker:
         picture = self.step.decode(file)
         return Loaded(source, picture, time.perf_counter() - start)
 
-    def work(self, read: Entry | Loaded) -> Entry:
-        """Makes a picture's files, and its row of the index; see `begin` for errors."""
-        return read if isinstance(read, Entry) else self.begin(read)()
-
     def begin(self, read: Loaded) -> Callable[[], Entry]:
         """Makes a picture's files.
 
@@ -132,6 +130,38 @@ class Worker:
             return self._entry(source, files, seconds + time.perf_counter() - start)
 
         return finish
+
+    def entries(self, tasks: Iterable[tuple[Row, Entry | None]]) -> Iterator[tuple[Entry, bool]]:
+        """Does pictures, a broken one too, each with what the index says of it.
+
+        Returns:
+            Their rows of the index in order, each with whether it was there already.
+
+        Raises:
+            LSegError: As `begin`; what had been begun is finished, and in the index.
+        """
+        found: deque[tuple[Entry, bool]] = deque()
+        with Behind(found.append) as behind:
+            for (row, _), read in read_ahead(tasks, lambda task: self.read(*task)):
+                behind.add(self._task(row, read))
+                while found:
+                    yield found.popleft()
+        yield from found
+        self.journal.flush()
+
+    def _task(
+        self, row: Row, read: Callable[[], Entry | Loaded]
+    ) -> Callable[[], tuple[Entry, bool]]:
+        """What is left to be done of a picture when the network is done with it."""
+        try:
+            loaded = read()
+            if isinstance(loaded, Entry):
+                return lambda: (loaded, True)
+            finish = self.begin(loaded)
+            return lambda: (finish(), False)
+        except BROKEN as error:
+            broken = error
+            return lambda: (self.fail(row, broken), False)
 
     def fail(self, row: Row, error: Exception) -> Entry:
         """The row of the index of a broken picture."""
