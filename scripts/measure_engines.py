@@ -63,9 +63,9 @@ def draw_pictures(folder: Path, count: int) -> set[str]:
 
 
 def start(engine: str, pictures: Path, out: Path, cluster: "psutil.Process | None" = None) -> Run:
-    """A run with a network that costs next to nothing."""
+    """A run with a network that costs next to nothing; Ray on a cluster that may be there."""
     words = ["embed", pictures, "--checkpoint", "tiny", "--size", "32"]
-    return Run(engine, words, out, cluster=cluster)
+    return Run(engine, words, out, cluster=cluster if engine == "ray" else None)
 
 
 def contents(out: Path) -> dict[str, str]:
@@ -115,8 +115,8 @@ def kill(run: Run, victim: str, after: int) -> None:
     else:
         run.workers()[-1].kill()
         run.wait()
-    visible = [path.name for path in run.out.iterdir() if ".partial" in path.name.lstrip(".")]
-    assert all(name.startswith(".") for name in visible), visible
+    partial = [path.name for path in run.out.iterdir() if ".partial" in path.name]
+    assert all(name.startswith(".") for name in partial), partial
 
 
 def survive(work: Path, case: str, count: int, repeats: int, cluster: "psutil.Process") -> None:

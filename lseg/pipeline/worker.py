@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lseg.errors import LSegError
 from lseg.inference.prefetch import Picture, read_ahead
@@ -66,6 +66,13 @@ class Loaded:
     source: Source
     picture: Picture
     seconds: float
+
+
+class Done(NamedTuple):
+    """A picture's row of the index, and whether it was there already."""
+
+    entry: Entry
+    kept: bool
 
 
 @dataclass
@@ -131,16 +138,16 @@ class Worker:
 
         return finish
 
-    def entries(self, tasks: Iterable[tuple[Row, Entry | None]]) -> Iterator[tuple[Entry, bool]]:
-        """Does pictures, a broken one too, each with what the index says of it.
+    def entries(self, tasks: Iterable[tuple[Row, Entry | None]]) -> Iterator[Done]:
+        """Does pictures, each given with what the index says of it; a broken one is a row too.
 
         Returns:
-            Their rows of the index in order, each with whether it was there already.
+            Their rows of the index, in order.
 
         Raises:
             LSegError: As `begin`; what had been begun is finished, and in the index.
         """
-        found: deque[tuple[Entry, bool]] = deque()
+        found: deque[Done] = deque()
         with Behind(found.append) as behind:
             for (row, _), read in read_ahead(tasks, lambda task: self.read(*task)):
                 behind.add(self._task(row, read))
@@ -149,19 +156,17 @@ class Worker:
         yield from found
         self.journal.flush()
 
-    def _task(
-        self, row: Row, read: Callable[[], Entry | Loaded]
-    ) -> Callable[[], tuple[Entry, bool]]:
+    def _task(self, row: Row, read: Callable[[], Entry | Loaded]) -> Callable[[], Done]:
         """What is left to be done of a picture when the network is done with it."""
         try:
             loaded = read()
             if isinstance(loaded, Entry):
-                return lambda: (loaded, True)
+                return lambda: Done(loaded, True)
             finish = self.begin(loaded)
-            return lambda: (finish(), False)
+            return lambda: Done(finish(), False)
         except BROKEN as error:
             broken = error
-            return lambda: (self.fail(row, broken), False)
+            return lambda: Done(self.fail(row, broken), False)
 
     def fail(self, row: Row, error: Exception) -> Entry:
         """The row of the index of a broken picture."""
