@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -25,6 +26,7 @@ FORK = multiprocessing.get_context("fork")
 def preload() -> None:
     """Imports what runs need, for one thread and no GPU; no thread is started by it."""
     os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    os.environ["RAY_AUTH_MODE"] = "token"  # as a cluster of `ray.init` has it, for other drivers
     for name in ("lseg.cli", "lseg.commands.embed", "lseg.pipeline.ray_engine", "open_clip"):
         importlib.import_module(name)
     importlib.import_module("torch.distributed.launcher.api")
@@ -35,12 +37,12 @@ class Usage(NamedTuple):
 
     Attributes:
         wall: When this was.
-        cpu: Seconds of processors, in all.
+        cpu: Seconds of processors, by what the processes are.
         resident: The largest resident memory of a process in MB, by what it is.
     """
 
     wall: float
-    cpu: float
+    cpu: dict[str, float]
     resident: dict[str, float]
 
 
@@ -70,7 +72,7 @@ class Run:
         self.process = FORK.Process(target=_child, args=(engine, command, workers, log))
         self.process.start()
         self.resident: dict[str, float] = {}
-        self._cpu: dict[int, float] = {}
+        self._cpu: dict[tuple[str, int], float] = {}
 
     @property
     def running(self) -> bool:
@@ -97,10 +99,13 @@ class Run:
         for process, kind in self._processes():
             with contextlib.suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
-                self._cpu[process.pid] = times.user + times.system
+                self._cpu[kind, process.pid] = times.user + times.system
                 size = process.memory_info().rss / 1e6
                 self.resident[kind] = max(size, self.resident.get(kind, 0))
-        return Usage(time.monotonic(), sum(self._cpu.values()), dict(self.resident))
+        cpu: dict[str, float] = defaultdict(float)
+        for (kind, _), seconds in self._cpu.items():
+            cpu[kind] += seconds
+        return Usage(time.monotonic(), cpu, dict(self.resident))
 
     def workers(self) -> list[psutil.Process]:
         """The processes that do pictures."""

@@ -217,7 +217,7 @@ def cost_of_loop(work: Path, model: Path, pictures: Sequence[Path], repeats: int
 def cost_of_ray(work: Path, model: Path, pictures: Path, repeats: int) -> None:
     """The plain loop and one actor of Ray, between their second picture and the last."""
     count = len(list(pictures.iterdir()))
-    found: dict[str, list[tuple[float, float]]] = {"local": [], "ray": []}
+    found: dict[str, list[float]] = {"local": [], "ray": []}
     with ray_cluster(work / "cluster.log") as cluster:
         for _ in range(repeats):
             for engine, values in found.items():
@@ -227,13 +227,13 @@ def cost_of_ray(work: Path, model: Path, pictures: Path, repeats: int) -> None:
                 run = Run(engine, words, out, 1, cluster if engine == "ray" else None)
                 first, last = run.wait(2), run.wait(count)
                 run.wait()
-                values.append(
-                    ((last.wall - first.wall) / (count - 2), (last.cpu - first.cpu) / (count - 2))
-                )
-                wall, cpu = values[-1]
-                print(f"{engine}: {wall:.3f} s, {cpu:.3f} processors' s a picture", flush=True)
-    local, ray = (median(cpu for _, cpu in values) for values in found.values())
-    print(f"ray over local: {100 * (ray / local - 1):+.1f} % of the processors' time")
+                done, wall = count - 2, last.wall - first.wall
+                cpu = {kind: (last.cpu[kind] - first.cpu[kind]) / done for kind in last.cpu}
+                values.append(cpu["actor" if engine == "ray" else "driver"])
+                told = ", ".join(f"{kind} {seconds:.3f}" for kind, seconds in cpu.items())
+                print(f"{engine}: {wall / done:.2f} s a picture; processors' s: {told}", flush=True)
+    local, ray = (median(values) for values in found.values())
+    print(f"an actor over the plain loop: {100 * (ray / local - 1):+.1f} % of a processor's time")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
