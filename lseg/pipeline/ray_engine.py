@@ -16,7 +16,7 @@ from lseg.pipeline.ray_actors import Actors
 from lseg.pipeline.rows import Row
 from lseg.pipeline.run import Outcome, PictureRun
 from lseg.pipeline.step import Job
-from lseg.pipeline.worker import Place, Worker
+from lseg.pipeline.worker import Done, Place, Worker
 
 
 class Task(NamedTuple):
@@ -24,13 +24,6 @@ class Task(NamedTuple):
 
     row: Row
     known: Entry | None
-
-
-class Done(NamedTuple):
-    """A picture's row of the index, and whether it was there already."""
-
-    entry: Entry
-    kept: bool
 
 
 @dataclass(frozen=True)
@@ -49,13 +42,7 @@ class PictureWork:
 
     def __call__(self) -> Callable[[list[Task]], Iterator[Done]]:
         """Loads the network; returns what does pictures, of which a broken one is a row too."""
-        worker = Worker(self.place, self.job.step(), self.versions)
-
-        def do(tasks: list[Task]) -> Iterator[Done]:
-            for entry, kept in worker.entries(tasks):
-                yield Done(entry, kept)
-
-        return do
+        return Worker(self.place, self.job.step(), self.versions).entries
 
 
 @dataclass(frozen=True)
