@@ -24,7 +24,7 @@ from lseg.models.upsample import upsample
 from lseg.pipeline.loop import end_run
 from lseg.pipeline.rows import check_results
 from lseg.pipeline.sources import picture_rows
-from lseg.pipeline.step import Source, Step
+from lseg.pipeline.step import Finish, Source, Step
 from lseg.visualize import depth_colours, normal_colours
 
 ENDINGS = (".npy", ".png", ".preview.png", ".json")
@@ -87,11 +87,15 @@ class MapWriter:
     endings: Sequence[str]
     save: Callable[[Path, np.ndarray], None]
 
-    def write(self, folder: Path, source: Source, answer: np.ndarray) -> Sequence[str]:
+    def write(self, folder: Path, source: Source, answer: np.ndarray) -> Finish:
         """See `Writer`."""
         name = source.row.name
-        self.save(folder / name, answer)
-        return [f"{name}{ending}" for ending in self.endings]
+
+        def finish() -> Sequence[str]:
+            self.save(folder / name, answer)
+            return [f"{name}{ending}" for ending in self.endings]
+
+        return finish
 
 
 def writer_of(model: Network, checkpoint: object) -> MapWriter:

@@ -11,6 +11,7 @@ from lseg.commands.options.embed import EmbedOptions
 from lseg.commands.output import destination
 from lseg.commands.reading import frames_of
 from lseg.commands.record import OptionsRecord
+from lseg.embedding.codes import BASIS as CODE_BASIS
 from lseg.embedding.presets import PRESETS, Preset
 from lseg.errors import ConfigError
 from lseg.files import clear_partial_files
@@ -19,6 +20,7 @@ from lseg.inference.segmenter import Segmenter
 from lseg.inference.sharding import Shard, process_group
 from lseg.models.lseg import LSeg
 from lseg.pipeline.loop import end_run
+from lseg.pipeline.remote import store
 from lseg.pipeline.rows import check_results
 from lseg.pipeline.sources import picture_rows
 
@@ -30,8 +32,9 @@ def embed(options: EmbedOptions) -> None:
     preset = preset_from(options)
     names = names_of(options, preset)
     check_results(rows, (*names.endings, ".json"), out.folder, own=names.own)
-    if names.own:
-        refuse_address(out, f"what all pictures share ({', '.join(names.own)})")
+    shared = [name for name in names.own if name != CODE_BASIS]
+    if shared:
+        refuse_address(out, f"what all pictures share ({', '.join(shared)})")
     if options.pca is not None and options.pca.isdecimal():
         refuse_engine(options, f"--pca {options.pca} (but --pca FILE)")
     record = OptionsRecord.in_folder(out.folder, "embed", options)
@@ -46,6 +49,8 @@ def embed(options: EmbedOptions) -> None:
         clear_partial_files(out.folder, {record.path.stem})
     with process_group(shard, needed=bool(names.own)):
         files, basis = files_of(options, preset, model, out.folder, shard), None
+        if out.address is not None and options.codes is not None:
+            store(out.folder / CODE_BASIS, f"{out.address}/{CODE_BASIS}")
         if options.pca is not None:
             settings = described(options, preset, files, model, out.folder)
             basis = Basis.wanted(options, out.folder, segmenter, rows, config, settings, shard)

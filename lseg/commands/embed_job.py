@@ -25,7 +25,7 @@ from lseg.files import write_json
 from lseg.inference.embeddings import EmbeddedPicture
 from lseg.inference.segmenter import Segmenter
 from lseg.models.lseg import LSeg
-from lseg.pipeline.step import Source, Step
+from lseg.pipeline.step import Finish, Source, Step
 
 
 def described(
@@ -124,7 +124,7 @@ class EmbeddingWriter:
             return [*names, sidecar]
         return None
 
-    def write(self, folder: Path, source: Source, answer: EmbeddedPicture) -> Sequence[str]:
+    def write(self, folder: Path, source: Source, answer: EmbeddedPicture) -> Finish:
         """See `Writer`.
 
         Raises:
@@ -136,8 +136,13 @@ class EmbeddingWriter:
         written = self.files.write(folder, name, answer)
         file = os.path.relpath(folder / self.files.file(name), sidecar.parent)
         told = {**self._told(source), "file": Path(file).as_posix(), **describe_picture(answer)}
-        write_json(sidecar, told | written.told)
-        return [*written.names, f"{name}.json"]
+
+        def finish() -> Sequence[str]:
+            written.finish()
+            write_json(sidecar, told | written.told)
+            return [*written.names, f"{name}.json"]
+
+        return finish
 
     def _told(self, source: Source) -> dict[str, Any]:
         row = source.row

@@ -1,7 +1,7 @@
 """What `lseg predict` makes of a picture."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from lseg.inference.views import InferenceConfig
 from lseg.models.dpt import DPTSegmentation
 from lseg.models.lseg import LSeg
 from lseg.models.network import Network
-from lseg.pipeline.step import Source, Step
+from lseg.pipeline.step import Finish, Source, Step
 from lseg.text.asking import AS_TRAINED, Asking
 from lseg.text.question import Question
 
@@ -68,11 +68,11 @@ class LabelMapWriter:
 
     endings = LABEL_MAP_SUFFIXES
 
-    def write(self, folder: Path, source: Source, answer: Segmentation) -> Sequence[str]:
+    def write(self, folder: Path, source: Source, answer: Segmentation) -> Finish:
         """See `Writer`."""
         name = source.row.name
         answer.save(folder / f"{name}.png")
-        return [f"{name}{ending}" for ending in self.endings]
+        return lambda: [f"{name}{ending}" for ending in self.endings]
 
 
 def question_hash(question: Question) -> str:

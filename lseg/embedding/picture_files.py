@@ -1,6 +1,7 @@
 """What the embeddings of a picture become: files, beside which their sidecar comes to lie."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -22,10 +23,12 @@ class Written(NamedTuple):
     Attributes:
         told: What its sidecar tells of it.
         names: Of its files, below the folder of the results.
+        finish: Makes the files appear, whole or not at all; for whatever thread.
     """
 
     told: dict[str, Any]
     names: Sequence[str]
+    finish: Callable[[], None] = lambda: None
 
 
 class PictureFiles(Protocol):
@@ -96,10 +99,12 @@ class DenseFiles:
     def write(self, out: Path, name: str, result: EmbeddedPicture) -> Written:
         """See `PictureFiles`; memory for a strip of rows."""
         config, path = result.config, out / self.file(name)
-        with new_embeddings(path, result.shape, config.dtype, config.layout) as array:
+        with ExitStack() as opened:
+            new = new_embeddings(path, result.shape, config.dtype, config.layout)
+            array = opened.enter_context(new)
             for start, rows in result.strips():
                 array.put(start, stored(rows, config))
-        return Written({}, [self.file(name)])
+            return Written({}, [self.file(name)], opened.pop_all().close)
 
 
 @dataclass(frozen=True)

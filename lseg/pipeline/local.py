@@ -1,9 +1,11 @@
 """The plain engine: a loop in this process, or a share of it in each process of torchrun."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lseg.inference.sharding import Shard, sum_of_all, together, wait_for_all
+from lseg.pipeline.behind import Behind
 from lseg.pipeline.entry import Entry
 from lseg.pipeline.loop import run_rows
 from lseg.pipeline.rows import Row
@@ -33,23 +35,28 @@ class LocalEngine:
         worker = Worker(run.place, self.step, run.versions)
         kept = 0
 
+        def done(entry: Entry) -> None:
+            if entry.error is None:
+                run.done(entry)
+
         def work(_: Row, read: Entry | Loaded) -> None:
             nonlocal kept
-            kept += isinstance(read, Entry)
-            run.done(worker.work(read))
-
-        def skip(row: Row, error: Exception) -> None:
-            worker.fail(row, error)
+            if isinstance(read, Entry):
+                kept += 1
+                run.done(read)
+            else:
+                behind.add(worker.begin(read))
 
         try:
-            failed = run_rows(
-                run.rows,
-                lambda row: worker.read(row, known.get(row.name)),
-                work,
-                self.shard,
-                run.patience,
-                skip,
-            )
+            with Behind(done) as behind:
+                failed = run_rows(
+                    run.rows,
+                    lambda row: worker.read(row, known.get(row.name)),
+                    work,
+                    self.shard,
+                    run.patience,
+                    lambda row, error: behind.add(partial(worker.fail, row, error)),
+                )
         finally:
             worker.journal.flush()
             if self.shard.world == 1:  # others might wait for ever for one that has failed

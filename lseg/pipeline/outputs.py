@@ -1,20 +1,24 @@
 """Where the files of a run go: what is written there, and what is there already."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 from lseg.pipeline.entry import OutputFile
+from lseg.pipeline.step import Finish
 
-Write = Callable[[Path], Sequence[str]]
-"""Writes files below a local folder, each whole or not at all; returns their names."""
+Write = Callable[[Path], Finish]
+"""Writes files below a local folder, each whole or not at all."""
+
+Settle = Callable[[], tuple[OutputFile, ...]]
+"""As `Finish`; also brings the files to their place, and tells what they hold."""
 
 
 class Outputs(Protocol):
     """A place for results; picklable."""
 
-    def put(self, write: Write) -> tuple[OutputFile, ...]:
-        """Has files written, which then are there under their names."""
+    def put(self, write: Write) -> Settle:
+        """Has files written, which when they are settled are there under their names."""
         ...
 
     def holds(self, files: Iterable[OutputFile], verify: bool) -> bool:
@@ -29,9 +33,10 @@ class LocalOutputs:
         """It need not exist yet."""
         self.folder = folder
 
-    def put(self, write: Write) -> tuple[OutputFile, ...]:
+    def put(self, write: Write) -> Settle:
         """See `Outputs`."""
-        return tuple(OutputFile.of(self.folder, name) for name in write(self.folder))
+        finish = write(self.folder)
+        return lambda: tuple(OutputFile.of(self.folder, name) for name in finish())
 
     def holds(self, files: Iterable[OutputFile], verify: bool) -> bool:
         """See `Outputs`."""

@@ -11,14 +11,12 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from lseg.errors import ImageError
-from lseg.inference.prefetch import read_ahead
 from lseg.pipeline.entry import Entry
-from lseg.pipeline.loop import BROKEN
 from lseg.pipeline.ray_actors import Actors
 from lseg.pipeline.rows import Row
 from lseg.pipeline.run import Outcome, PictureRun
 from lseg.pipeline.step import Job
-from lseg.pipeline.worker import Loaded, Place, Worker
+from lseg.pipeline.worker import Done, Place, Worker
 
 
 class Task(NamedTuple):
@@ -26,13 +24,6 @@ class Task(NamedTuple):
 
     row: Row
     known: Entry | None
-
-
-class Done(NamedTuple):
-    """A picture's row of the index, and whether it was there already."""
-
-    entry: Entry
-    kept: bool
 
 
 @dataclass(frozen=True)
@@ -51,21 +42,7 @@ class PictureWork:
 
     def __call__(self) -> Callable[[list[Task]], Iterator[Done]]:
         """Loads the network; returns what does pictures, of which a broken one is a row too."""
-        worker = Worker(self.place, self.job.step(), self.versions)
-
-        def do(tasks: list[Task]) -> Iterator[Done]:
-            for task, read in read_ahead(tasks, lambda task: worker.read(*task)):
-                kept = False
-                try:
-                    loaded: Entry | Loaded = read()
-                    kept = isinstance(loaded, Entry)
-                    entry = worker.work(loaded)
-                except BROKEN as error:
-                    entry = worker.fail(task.row, error)
-                yield Done(entry, kept)
-            worker.journal.flush()
-
-        return do
+        return Worker(self.place, self.job.step(), self.versions).entries
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lseg.data.base.remote import remote_system
-from lseg.errors import LSegError
+from lseg.data.base.remote import remote_system, store_errors
 from lseg.pipeline.entry import Entry, OutputFile
 from lseg.pipeline.index import Index
-from lseg.pipeline.outputs import LocalOutputs, Write
+from lseg.pipeline.outputs import LocalOutputs, Settle, Write
 
 ROWS_HELD = 16
 """Rows of the index that are stored together; a process that is killed loses no more."""
@@ -22,17 +21,23 @@ class RemoteOutputs:
         """Takes the address of a folder, which need not exist."""
         self.address = address
 
-    def put(self, write: Write) -> tuple[OutputFile, ...]:
-        """See `Outputs`.
+    def put(self, write: Write) -> Settle:
+        """See `Outputs`; to settle raises an LSegError if a file cannot be stored."""
+        folder = TemporaryDirectory(prefix="lseg-")
+        try:
+            told = LocalOutputs(Path(folder.name)).put(write)
+        except BaseException:
+            folder.cleanup()
+            raise
 
-        Raises:
-            LSegError: If they cannot be stored.
-        """
-        with TemporaryDirectory(prefix="lseg-") as folder:
-            files = LocalOutputs(Path(folder)).put(write)
-            for file in files:
-                store(Path(folder, file.name), f"{self.address}/{file.name}")
-        return files
+        def settle() -> tuple[OutputFile, ...]:
+            with folder:
+                files = told()
+                for file in files:
+                    store(Path(folder.name, file.name), f"{self.address}/{file.name}")
+                return files
+
+        return settle
 
     def holds(self, files: Iterable[OutputFile], verify: bool) -> bool:
         """See `Outputs`."""
@@ -87,19 +92,24 @@ class RemoteIndex:
         return RemoteJournal(self)
 
     def _fetch(self) -> list[str]:
-        """Brings what is there here; the addresses of the parts."""
-        system, path = remote_system(self.file)
-        if system.exists(path):
-            self.here.path.parent.mkdir(parents=True, exist_ok=True)
-            system.get_file(path, str(self.here.path))
-        system, folder = remote_system(self.parts)
-        if not system.exists(folder):
-            return []
-        found = sorted(system.ls(folder, detail=False, refresh=True))
-        self.here.parts.mkdir(parents=True, exist_ok=True)
-        for part in found:
-            system.get_file(part, str(self.here.parts / part.rpartition("/")[2]))
-        return [system.unstrip_protocol(part) for part in found]
+        """Brings what is there here; the addresses of the parts.
+
+        Raises:
+            LSegError: If that is not possible.
+        """
+        with store_errors(self.address, "read"):
+            system, path = remote_system(self.file)
+            if system.exists(path):
+                self.here.path.parent.mkdir(parents=True, exist_ok=True)
+                system.get_file(path, str(self.here.path))
+            system, folder = remote_system(self.parts)
+            if not system.exists(folder):
+                return []
+            found = sorted(system.ls(folder, detail=False, refresh=True))
+            self.here.parts.mkdir(parents=True, exist_ok=True)
+            for part in found:
+                system.get_file(part, str(self.here.parts / part.rpartition("/")[2]))
+            return [system.unstrip_protocol(part) for part in found]
 
 
 class RemoteJournal:
@@ -119,14 +129,20 @@ class RemoteJournal:
             self.flush()
 
     def flush(self) -> None:
-        """Stores the rows that were taken since the last time."""
+        """Stores the rows that were taken since the last time.
+
+        Raises:
+            LSegError: If that is not possible.
+        """
         if not self._rows:
             return
         text = "".join(f"{entry.to_json()}\n" for entry in self._rows)
         name = f"{self._local.path.stem}-{self._stored:08}.jsonl"
-        system, path = remote_system(f"{self._index.parts}/{name}")
-        make_folder(system, path)
-        system.pipe_file(path, text.encode("ascii"))
+        address = f"{self._index.parts}/{name}"
+        with store_errors(address, "written"):
+            system, path = remote_system(address)
+            make_folder(system, path)
+            system.pipe_file(path, text.encode("ascii"))
         self._stored += 1
         self._rows.clear()
 
@@ -137,12 +153,10 @@ def store(file: Path, address: str) -> None:
     Raises:
         LSegError: If that is not possible.
     """
-    system, path = remote_system(address)
-    try:
+    with store_errors(address, "written"):
+        system, path = remote_system(address)
         make_folder(system, path)
         system.put_file(str(file), path)
-    except Exception as error:  # stores have errors of their own
-        raise LSegError(f"{address} cannot be written: {type(error).__name__}: {error}") from error
 
 
 def make_folder(system: Any, path: str) -> None:

@@ -9,6 +9,12 @@ from lseg.data.base.remote import AnyFile
 from lseg.inference.prefetch import Picture
 from lseg.pipeline.rows import Row
 
+Finish = Callable[[], Sequence[str]]
+"""Ends the writing of a picture's files, and tells their names below their folder.
+
+Called once, by whatever thread: the network need not wait for a disk.
+"""
+
 AnswerT = TypeVar("AnswerT")
 WrittenT = TypeVar("WrittenT", contravariant=True)
 
@@ -37,14 +43,15 @@ class Writer(Protocol[WrittenT]):
     @property
     def endings(self) -> Sequence[str]: ...  # noqa: D102
 
-    def write(self, folder: Path, source: Source, answer: WrittenT) -> Sequence[str]:
+    def write(self, folder: Path, source: Source, answer: WrittenT) -> Finish:
         """Writes the files below a folder, each whole or not at all.
 
-        The bytes depend on the source, the answer and the settings of the run alone, so that it
-        does not matter who writes them, or how often.
+        What the network's device is needed for is done now, and the rest may be left to what is
+        returned.
 
-        Returns:
-            Their names below the folder; one that vouches for the others comes last.
+        The bytes depend on the source, the answer and the settings of the run alone, so that it
+        does not matter who writes them, or how often. A file that vouches for the others comes
+        last, in time and among the names.
         """
         ...
 

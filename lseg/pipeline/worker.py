@@ -1,12 +1,16 @@
 """One process of a run: pictures in, files and rows of the index out."""
 
 import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lseg.errors import LSegError
-from lseg.inference.prefetch import Picture
+from lseg.inference.prefetch import Picture, read_ahead
+from lseg.pipeline.behind import Behind
 from lseg.pipeline.entry import Entry, OutputFile, settings_hash
 from lseg.pipeline.index import Index, Journal
 from lseg.pipeline.loop import BROKEN
@@ -64,6 +68,13 @@ class Loaded:
     seconds: float
 
 
+class Done(NamedTuple):
+    """A picture's row of the index, and whether it was there already."""
+
+    entry: Entry
+    kept: bool
+
+
 @dataclass
 class Worker:
     """Does pictures one after another.
@@ -100,27 +111,62 @@ class Worker:
         picture = self.step.decode(file)
         return Loaded(source, picture, time.perf_counter() - start)
 
-    def work(self, read: Entry | Loaded) -> Entry:
-        """Makes a picture's files, and its row of the index.
+    def begin(self, read: Loaded) -> Callable[[], Entry]:
+        """Makes a picture's files.
+
+        Returns:
+            What settles them, and makes the row of the index; for another thread to call.
 
         Raises:
-            LSegError: If something is wrong that other pictures would not mend.
+            LSegError: If something is wrong that other pictures would not mend; so may what is
+                returned.
         """
-        if isinstance(read, Entry):
-            return read
         start = time.perf_counter()
         source = read.source
         answer = self.step.answer(read.picture)
-        try:
-            files = self.place.outputs.put(
+        with _told_of(source):
+            settle = self.place.outputs.put(
                 lambda folder: self.step.writer.write(folder, source, answer)
             )
-        except BROKEN:
-            raise
-        except LSegError as error:
-            raise type(error)(f"{source.row.path}: {error}") from error
         seconds = read.seconds + time.perf_counter() - start
-        return self._entry(source, files, seconds)
+
+        def finish() -> Entry:
+            start = time.perf_counter()
+            with _told_of(source):
+                files = settle()
+            return self._entry(source, files, seconds + time.perf_counter() - start)
+
+        return finish
+
+    def entries(self, tasks: Iterable[tuple[Row, Entry | None]]) -> Iterator[Done]:
+        """Does pictures, each given with what the index says of it; a broken one is a row too.
+
+        Returns:
+            Their rows of the index, in order.
+
+        Raises:
+            LSegError: As `begin`; what had been begun is finished, and in the index.
+        """
+        found: deque[Done] = deque()
+        with Behind(found.append) as behind:
+            for (row, _), read in read_ahead(tasks, lambda task: self.read(*task)):
+                behind.add(self._task(row, read))
+                while found:
+                    yield found.popleft()
+        yield from found
+        self.journal.flush()
+
+    def _task(self, row: Row, read: Callable[[], Entry | Loaded]) -> Callable[[], Done]:
+        """What is left to be done of a picture when the network is done with it."""
+        try:
+            loaded = read()
+            if isinstance(loaded, Entry):
+                return lambda: Done(loaded, True)
+            finish = self.begin(loaded)
+            return lambda: Done(finish(), False)
+        except BROKEN as error:
+            broken = error
+            return lambda: Done(self.fail(row, broken), False)
 
     def fail(self, row: Row, error: Exception) -> Entry:
         """The row of the index of a broken picture."""
@@ -154,3 +200,14 @@ class Worker:
         )  # fmt: skip
         self.journal.add(found)
         return found
+
+
+@contextmanager
+def _told_of(source: Source) -> Iterator[None]:
+    """Names the picture in errors that do not."""
+    try:
+        yield
+    except BROKEN:
+        raise
+    except LSegError as error:
+        raise type(error)(f"{source.row.path}: {error}") from error

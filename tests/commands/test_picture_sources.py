@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import tarfile
 
 import fsspec
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from drawing import draw, names
+from fsspec import AbstractFileSystem
+from needs import needs_lance
 from PIL import Image
 
 from lseg.errors import ImageError
@@ -72,7 +75,21 @@ def test_pictures_in_a_shard_give_the_files_of_plain_ones(embed, shard, plain, t
     assert [row.name for row in rows] == [f"000.tar/part/{number}" for number in range(3)]
 
 
-def test_a_parquet_file_lists_pictures_and_what_they_are_called(plain, memory, tmp_path):
+def write_parquet(table, path):
+    pq.write_table(table, path)
+
+
+def write_lance(table, path):
+    import lance
+
+    lance.write_dataset(table, str(path), mode="overwrite")
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("list.parquet", write_parquet), pytest.param("list.lance", write_lance, marks=needs_lance)],
+)
+def test_a_table_lists_pictures_and_what_they_are_called(plain, memory, tmp_path, name, write):
     uris = [
         "plain/0.png",
         str(plain / "1.png"),
@@ -80,14 +97,27 @@ def test_a_parquet_file_lists_pictures_and_what_they_are_called(plain, memory, t
         "memory://bucket/in/0.png",
     ]
     table = pa.table({"uri": uris, "id": ["a", "b/c", "d.e", "far"], "other": [1, 2, 3, 4]})
-    pq.write_table(table, tmp_path / "list.parquet")
-    rows = picture_rows([str(tmp_path / "list.parquet")], keep_folders=False)
+    write(table, tmp_path / name)
+    rows = picture_rows([str(tmp_path / name)], keep_folders=False)
     assert [row.name for row in rows] == ["a", "b/c", "d.e", "far"]
     assert [str(row.path) for row in rows[:3]] == [str(plain / f"{n}.png") for n in range(3)]
     assert str(rows[3].path) == "memory://bucket/in/0.png"
-    pq.write_table(table.drop(["id"]), tmp_path / "list.parquet")
-    rows = picture_rows([str(tmp_path / "list.parquet")], keep_folders=True)
+    write(table.drop(["id"]), tmp_path / name)
+    rows = picture_rows([str(tmp_path / name)], keep_folders=True)
     assert [row.name for row in rows] == ["plain/0", "1", "2", "0"]
+
+
+def test_lance_is_asked_for_where_it_is_needed(refused, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lance", None)
+    out = ["--checkpoint", checkpoint, "--out", tmp_path / "out"]
+    assert 'needs Lance: pip install "lseg[lance]"' in refused("embed", tmp_path / "a.lance", *out)
+
+
+@needs_lance
+def test_what_is_no_dataset_of_lance_is_refused(tmp_path):
+    (tmp_path / "list.lance").mkdir()
+    with pytest.raises(ImageError, match="cannot be read as Lance"):
+        picture_rows([str(tmp_path / "list.lance")], keep_folders=False)
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", ""])
@@ -161,6 +191,51 @@ def test_a_run_at_an_address_goes_on_by_its_index(embed, memory, tmp_path):
     memory.pipe_file("/bucket/out/2.npy", bytes(len(memory.cat_file("/bucket/out/2.npy"))))
     embed("memory://bucket/in", out="memory://bucket/out", more=["--verify"])
     assert any(memory.cat_file("/bucket/out/2.npy"))
+
+
+@pytest.mark.parametrize("command", ["embed", "predict"])
+def test_a_store_that_takes_nothing_ends_the_run_and_says_where(
+    run, memory, plain, checkpoint, command
+):
+    memory.pipe_file("/bucket/taken", b"a file, and no folder")
+    labels = ["--labels", "sky,road"] if command == "predict" else []
+    out = ["--checkpoint", checkpoint, "--out", "memory://bucket/taken/deep"]
+    code, _, err = run(command, plain, *labels, *out)
+    line = err.splitlines()[-1]
+    assert code == 2
+    assert "0.png: memory://bucket/taken/deep/0." in line
+    assert "cannot be written: NotADirectoryError" in line
+
+
+class ClosedStore(AbstractFileSystem):
+    """A store that answers as one does whose key is missing."""
+
+    protocol = "closed"
+
+    def info(self, path, **kwargs):
+        raise RuntimeError("no credentials")
+
+    def ls(self, path, detail=True, **kwargs):
+        raise RuntimeError("no credentials")
+
+
+def test_a_store_without_a_key_is_told_in_a_line(refused, plain, checkpoint, tmp_path):
+    fsspec.register_implementation("closed", ClosedStore, clobber=True)
+    model = ["--checkpoint", checkpoint, "--out"]
+    told = refused("embed", "closed://bucket/*.png", *model, tmp_path / "out")
+    assert "closed://bucket/*.png cannot be read: RuntimeError: no credentials" in told
+
+
+def test_codes_go_to_an_address_with_their_basis(embed, memory, tmp_path, plain):
+    codes = ["--codes", "float16"]
+    assert embed(plain, out=tmp_path / "here", more=codes)[0] == 0
+    assert embed(plain, out="memory://bucket/out", more=codes)[0] == 0
+    for name in ("basis.safetensors", "0.safetensors", "1.safetensors", "2.safetensors"):
+        assert memory.cat_file(f"/bucket/out/{name}") == (tmp_path / "here" / name).read_bytes()
+    memory.rm_file("/bucket/out/1.safetensors")
+    code, told, _ = embed(plain, out="memory://bucket/out", more=codes)
+    assert (code, "(2 of them were there already)" in told) == (0, True)
+    assert memory.exists("/bucket/out/1.safetensors")
 
 
 def test_what_is_made_in_a_folder_is_refused_at_an_address(refused, memory, checkpoint):

@@ -42,6 +42,7 @@ def store(tmp_path):
             CodeBasis.of(merge_projections(model.trunk.project, model.project)).settle(basis)
             files = CodeFiles(kind, basis.name, sha256_of(basis), halo(model.spatial_block))
         written = files.write(tmp_path, "a", result)
+        written.finish()
         about = {"source": "a.png", "pca": None, "file": files.file("a")}
         if pca is not None:
             pca.save(tmp_path / "pca.safetensors")

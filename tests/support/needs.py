@@ -1,10 +1,11 @@
-"""What a test may lack: a GPU, a browser, or photographs that may not be shipped.
+"""What a test may lack: a GPU, a browser, Lance, or photographs that may not be shipped.
 
 Nothing else is a reason to skip one; `tests/conftest.py` fails a test that is skipped for another.
 """
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ GPU, BROWSER, PHOTOGRAPHS = (
     "needs a browser: no chromium here",
     "needs photographs that may not be shipped",
 )
-REASONS = (GPU, BROWSER, PHOTOGRAPHS)
+LANCE = "needs Lance: pip install pylance"
+REASONS = (GPU, BROWSER, LANCE, PHOTOGRAPHS)
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason=GPU)
+needs_lance = pytest.mark.skipif(find_spec("lance") is None, reason=LANCE)
 # CI_BROWSER=1 makes the absence of a browser an error.
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None and os.environ.get("CI_BROWSER") != "1", reason=BROWSER

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal, NamedTuple
 
 from lseg.data.base.tar import TarMember
-from lseg.errors import DataError
+from lseg.errors import DataError, LSegError
 
 
 class HeldFile(NamedTuple):
@@ -103,3 +105,22 @@ def remote_system(uri: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise DataError(f"{uri} cannot be opened: {error}") from error
     return system, path
+
+
+@contextmanager
+def store_errors(uri: str, what: str) -> Iterator[None]:
+    """What goes wrong with a store in the block, whose errors are of many kinds, in a line.
+
+    Args:
+        uri: What is asked for.
+        what: Cannot be done with it: "read" or "written".
+
+    Raises:
+        LSegError: In place of all errors but those of this package.
+    """
+    try:
+        yield
+    except LSegError:
+        raise
+    except Exception as error:
+        raise LSegError(f"{uri} cannot be {what}: {type(error).__name__}: {error}") from error
