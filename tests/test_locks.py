@@ -125,4 +125,4 @@ def test_of_two_processes_at_the_same_moment_one_has_the_folder(tmp_path):
         assert held == "held\n"
         assert refused.startswith(f"{out} is being written by another run")
         assert [process.communicate("\n", timeout=60) for process in both] == [("", None)] * 2
-        assert not out.parent.exists()
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
