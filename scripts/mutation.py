@@ -17,6 +17,7 @@ import math
 import random
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def main() -> None:
     """Draws, judges, and counts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"))
+    parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=ROOMS, help="of lseg/")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", action="store_true", help="the survivors, with all tests")
@@ -38,7 +40,7 @@ def main() -> None:
     rows = {row["id"]: row for row in map(json.loads, lines_of(out))}
     if options.again:
         rows = {key: row for key, row in rows.items() if row["outcome"] != "survived"}
-    mutants = draw(options.count, options.seed)
+    mutants = draw(options.rooms, options.count, options.seed)
     left = [mutant for mutant in mutants if mutant["id"] not in rows]
     left.sort(key=lambda mutant: ROOMS.index(room_of(mutant)))
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +66,7 @@ def lines_of(path: Path) -> list[str]:
     return path.read_text("utf-8").splitlines() if path.exists() else []
 
 
-def draw(count: int, seed: int) -> list[dict]:
+def draw(rooms: Sequence[str], count: int, seed: int) -> list[dict]:
     """Mutants at places drawn at random: each is as likely, whatever number can be made of it."""
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
@@ -73,7 +75,7 @@ def draw(count: int, seed: int) -> list[dict]:
     kinds = {name: get_operator(name) for name in operator_names()}
     operators = {name: kind() for name, kind in kinds.items() if not kind.arguments()}
     places = defaultdict(list)
-    for path in sorted(file for room in ROOMS for file in (ROOT / "lseg" / room).rglob("*.py")):
+    for path in sorted(file for room in rooms for file in (ROOT / "lseg" / room).rglob("*.py")):
         nodes = list(ast_nodes(get_ast(path.read_text("utf-8"))))
         for name, operator in operators.items():
             spots = (spot for node in nodes for spot in operator.mutation_positions(node))
