@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import lseg
-from lseg.config import AlignedConfig, LSegConfig, NetworkConfig, SegmentationConfig, TextConfig
+from lseg.config import (
+    AlignedConfig,
+    LSegConfig,
+    NetworkConfig,
+    SegmentationConfig,
+    TextConfig,
+    ZoeDepthConfig,
+)
 from lseg.text.location import TRANSFORMERS, scheme_of
 
 FIGURES = {"miou": "mIoU, %", "pixel_accuracy": "pixel accuracy, %", "fb_iou": "FB-IoU, %"}
@@ -64,6 +71,11 @@ def _about(config: NetworkConfig) -> str:
             "which is compared with the vectors of any labels."
         )
         return f"{text}\n\n{config.description}" if config.description else text
+    if isinstance(config, ZoeDepthConfig):
+        return (
+            "ZoeDepth (Bhat et al., arXiv:2302.12288): depth in metres by bins on a DPT with a "
+            f"`{trunk.backbone}` backbone."
+        )
     what = config.architecture.removeprefix("dpt-")
     return f"DPT for {what} (Ranftl et al., ICCV 2021) with a `{trunk.backbone}` backbone."
 
