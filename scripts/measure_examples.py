@@ -43,7 +43,14 @@ def random_examples(memory: Memory, labels: list[str], entries: int) -> Examples
         return Vectors(embeddings.half(), torch.cat(levels, dim=1).half())
 
     return Examples(
-        Example(labels[number % len(labels)], "random", str(number), 0.1, vectors(), vectors())
+        Example(
+            labels[number % len(labels)],
+            f"picture {number}",
+            str(number),
+            0.1,
+            vectors(),
+            vectors(),
+        )
         for number in range(entries // (2 * CELLS))
     )
 

@@ -49,7 +49,7 @@ class TaughtAsking(AnyAsking):
             known = vocabulary(encoder) if inquiry.known is None else inquiry.known
             inquiry = replace(inquiry, encoder=with_shown_words(encoder, looks), known=known)
         question = self.asking.answer(inquiry)
-        if question.unsure is not None and question.unsure.index in shown:  # it has no vector
+        if question.without_vector in shown:  # what examples say is added to what vectors say
             question = replace(self.asking, other=Word()).answer(inquiry)
         wordless = [place for place, found in shown.items() if found[0].label in looks]
         return taught_by(question, shown, self.scale, self.stored, wordless)

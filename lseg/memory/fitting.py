@@ -23,7 +23,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-STEPS = 30
+STEPS = 12
+"""On their way to the maximum: the first ones learn what most examples have in common, the last
+what single ones have. With 30, photographs are answered no better."""
 
 
 class Rows(NamedTuple):

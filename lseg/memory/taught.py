@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from lseg.memory.examples import Example
-from lseg.memory.fitting import fit
-from lseg.memory.rows import REST, REST_ALONE, RowMaker, level
+from lseg.memory.fitting import Linear, fit
+from lseg.memory.margins import Judged, Shown, margins
+from lseg.memory.rows import RowMaker, level
 from lseg.text.question import Question, Taught
 
 RIDGE = 0.015
@@ -33,22 +35,32 @@ def taught_by(
     """
     if len(question.pools) < 2 or not shown:
         return question
-    unsure = len(question.names) if question.unsure is None else question.unsure.index
-    rest = REST if len(shown) == len(question.pools) else REST_ALONE
-    maker = RowMaker(question, scale, stored, rest)
-    for place, examples in shown.items():
-        maker.add(examples, place - (place > unsure))
-    rows = maker.rows()
-    places = torch.tensor([place - (place > unsure) for place in shown])
-    shift = level(rows, [place - (place > unsure) for place in wordless])
-    found = fit(rows._replace(offsets=rows.offsets + shift), places, ridge_of(shown))
+    left_out = question.without_vector
+    asked = [place for place in range(len(question.names)) if place != left_out]
+    by_place = {asked.index(place): examples for place, examples in shown.items()}
+    maker = RowMaker(question, scale, stored)
+    if wordless:
+        shift = level(maker.rows(by_place), list(map(asked.index, wordless)))
+        maker = replace(maker, shift=shift)
+    found, places = _fitted(maker, by_place)
+
+    def judge(seen: Shown, others: Shown) -> Sequence[Judged]:
+        return maker.judged(*_fitted(maker, seen), others)
+
+    added = margins(by_place, maker.classes, judge) + maker.shift
     width = question.vectors.shape[1]
     weights = found.weight[:, :width], found.weight[:, width:]
-    taught = Taught(places, *weights, found.bias + shift[places])
+    taught = Taught(places, *weights, found.bias + added[places])
     return replace(question, taught=taught.to(question.vectors.device))
 
 
-def ridge_of(shown: Mapping[int, Sequence[Example]]) -> float:
+def _fitted(maker: RowMaker, shown: Shown) -> tuple[Linear, Tensor]:
+    """A fit of some examples, and the places of their classes."""
+    places = torch.tensor(list(shown))
+    return fit(maker.rows(shown), places, ridge_of(shown)), places
+
+
+def ridge_of(shown: Shown) -> float:
     """The more examples a class has on average, the less its weights are held back."""
     mean = sum(map(len, shown.values())) / len(shown)
     return RIDGE / mean

@@ -119,5 +119,5 @@ def answered(maps: Maps, question: Question) -> Maps:
     unsure = question.unsure
     if unsure is None:
         return maps
-    there = len(question.pools) == len(question.names)
+    there = question.without_vector is None
     return UnsureMaps(maps, unsure.index, unsure.below, there)

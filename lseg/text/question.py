@@ -106,6 +106,13 @@ class Question:
         """Whether it is a class a vector."""
         return all(pool == Pool() for pool in self.pools)
 
+    @property
+    def without_vector(self) -> int | None:
+        """The place of the class that is asked by no vector, if there is one."""
+        if self.unsure is None or len(self.pools) == len(self.names):
+            return None
+        return self.unsure.index
+
     def to(self, device: torch.device) -> "Question":
         """The same with its vectors there."""
         taught = None if self.taught is None else self.taught.to(device)

@@ -1,6 +1,10 @@
 """`lseg memory`, and what `predict`, `query` and `evaluate` make of examples."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,6 +140,31 @@ def test_evaluate_draws_examples_and_averages_over_seeds(run, checkpoint, folder
     assert run(*judge, "--mislabel", 1, "--seeds", 1, "--out", out)[0] == 0
     assert json.loads(out.read_text())["miou"] < half["miou"]
     assert run(*judge, "--mislabel", 2)[0] == 2
+
+
+@pytest.mark.slow  # two more interpreters start
+def test_draws_are_judged_alike_by_two_processes(run, checkpoint, folder, tmp_path):
+    judge = [
+        "evaluate", "--dataset", "pairs", "--data-root", folder, "--checkpoint", checkpoint,
+        "--examples", folder, "--shots", "2", "--seeds", "2", "--half", "--workers", "0",
+        "--device", "cpu",
+    ]  # fmt: skip
+    code, _, err = run(*judge, "--out", tmp_path / "one.json")
+    assert code == 0, err
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, *torchrun, "-m", "lseg", *judge, "--out", tmp_path / "two.json"],
+        env=environment | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+        check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("spread over seeds") == 1
+    one, two = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("one", "two"))
+    for figures in (one, two):
+        del figures["options"]
+    assert one["runs"][0]["miou"] != one["text"]["miou"]
+    assert two == one
 
 
 def test_evaluate_judges_a_memory(run, checkpoint, folder, built, tmp_path):
