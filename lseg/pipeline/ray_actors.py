@@ -198,4 +198,5 @@ def _connect() -> None:
             ray.shutdown()
             if not left:
                 where = f"at {address} (RAY_ADDRESS)" if address else "on this machine"
-                raise ConfigError(f"Ray cannot be had {where}: {error}") from error
+                hint = "; a cluster with a token wants RAY_AUTH_MODE=token" if address else ""
+                raise ConfigError(f"Ray cannot be had {where}: {error}{hint}") from error
