@@ -1,4 +1,6 @@
 import io
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,3 +83,35 @@ def test_files_that_hold_no_embeddings_are_refused(tmp_path):
         read_array(tmp_path / "b.npy")
     with pytest.raises(DataError, match=r"\.npy"):
         read_array(tmp_path / "a.txt")
+
+
+class WritesAFile:
+    """What a hostile pickle holds: a call."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.write_text, (self.path, "ran"))
+
+
+def pickled(file, call):
+    pickle.dump(call, file)
+
+
+def array_of_objects(file, call):
+    np.save(file, np.array([[[call]]], object), allow_pickle=True)
+
+
+def archive(file, call):
+    np.savez(file, np.array([call], object))
+
+
+@pytest.mark.parametrize("write_hostile", [pickled, array_of_objects, archive])
+def test_what_would_run_code_is_refused_and_not_run(tmp_path, write_hostile):
+    with (tmp_path / "a.npy").open("wb") as file:
+        write_hostile(file, WritesAFile(tmp_path / "ran"))
+    with pytest.raises(DataError, match="cannot be read as embeddings") as caught:
+        read_array(tmp_path / "a.npy")
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]

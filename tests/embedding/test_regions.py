@@ -75,9 +75,11 @@ def test_superpixels_are_numbered_without_gaps(height, width, count):
     assert 1 <= len(numbers) <= 2 * min(count, height * width)
 
 
-def test_superpixels_follow_colours():
+@pytest.mark.parametrize("upright", [True, False])
+def test_superpixels_follow_colours(upright):
     """A border between two colours that lies on no border of the grid."""
     picture = np.zeros((40, 40, 3), np.uint8)
     picture[:, 17:] = 255
-    found = superpixels(Image.fromarray(picture), 16)
+    found = superpixels(Image.fromarray(picture if upright else picture.swapaxes(0, 1)), 16)
+    found = found if upright else found.T
     assert not set(np.unique(found[:, :17])) & set(np.unique(found[:, 17:]))

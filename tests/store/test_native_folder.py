@@ -204,6 +204,16 @@ def test_a_lightning_checkpoint_is_loaded_strictly(model, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"), [("net.note", "by hand"), (7, torch.zeros(1))], ids=["text", "no name"]
+)
+def test_what_is_no_tensor_with_a_name_is_told(model, tmp_path, name, value):
+    values = lightning(model)
+    values["state_dict"][name] = value
+    torch.save(values, tmp_path / "last.ckpt")
+    refusal(tmp_path / "last.ckpt", "no tensor with a name", name)
+
+
+@pytest.mark.parametrize(
     "values",
     [
         [1, 2],
