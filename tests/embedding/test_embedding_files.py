@@ -1,10 +1,10 @@
 import io
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hostile_pickle import WritesAFile
 from safetensors.torch import load_file, save
 
 from lseg.embedding import files
@@ -83,16 +83,6 @@ def test_files_that_hold_no_embeddings_are_refused(tmp_path):
         read_array(tmp_path / "b.npy")
     with pytest.raises(DataError, match=r"\.npy"):
         read_array(tmp_path / "a.txt")
-
-
-class WritesAFile:
-    """What a hostile pickle holds: a call."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return (Path.write_text, (self.path, "ran"))
 
 
 def pickled(file, call):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hostile_pickle import WritesAFile
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.testing import assert_close
@@ -229,16 +230,6 @@ def test_a_checkpoint_of_something_else_is_refused(values, config, tmp_path):
     path = tmp_path / "other.ckpt"
     torch.save(values, path)
     refusal(path, path)
-
-
-class WritesAFile:
-    """What a hostile pickle holds: a call."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return (Path.write_text, (self.path, "ran"))
 
 
 @pytest.mark.parametrize("writer", ["torch", "pickle"])
