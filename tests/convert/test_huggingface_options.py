@@ -62,6 +62,13 @@ def test_published_sizes_get_plain_names(name):
     assert trunk_config(values, "here") == expected
 
 
+def test_the_stride_of_a_stem_of_three_stages_is_16_either_way():
+    values, expected = PUBLISHED["hybrid"]
+    assert (
+        trunk_config({**values, "backbone_config": {**STEM, "output_stride": 16}}, "") == expected
+    )
+
+
 def test_another_size_is_named_after_base():
     sizes = {"img_size": 64, "embed_dim": 32, "depth": 5, "num_heads": 2, "mlp_ratio": 2.25}
     expected = TrunkConfig(
@@ -110,6 +117,7 @@ def test_an_option_that_networks_here_cannot_have_is_named(key, value):
     [
         ({"backbone_config": {**STEM, "depths": [3, 4, 6]}}, "backbone_config: depths is"),
         ({"backbone_config": {**STEM, "global_padding": None, "num_groups": 16}}, "num_groups"),
+        ({"backbone_config": {**STEM, "output_stride": 8}}, "output_stride is 8"),
         ({"neck_ignore_stages": []}, "neck_ignore_stages"),
         ({"patch_size": 32}, "patch_size is 32"),
         ({"readout_type": "add"}, "readout_type is add"),

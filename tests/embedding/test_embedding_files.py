@@ -1,8 +1,10 @@
 import io
+import pickle
 
 import numpy as np
 import pytest
 import torch
+from hostile_pickle import WritesAFile
 from safetensors.torch import load_file, save
 
 from lseg.embedding import files
@@ -81,3 +83,25 @@ def test_files_that_hold_no_embeddings_are_refused(tmp_path):
         read_array(tmp_path / "b.npy")
     with pytest.raises(DataError, match=r"\.npy"):
         read_array(tmp_path / "a.txt")
+
+
+def pickled(file, call):
+    pickle.dump(call, file)
+
+
+def array_of_objects(file, call):
+    np.save(file, np.array([[[call]]], object), allow_pickle=True)
+
+
+def archive(file, call):
+    np.savez(file, np.array([call], object))
+
+
+@pytest.mark.parametrize("write_hostile", [pickled, array_of_objects, archive])
+def test_what_would_run_code_is_refused_and_not_run(tmp_path, write_hostile):
+    with (tmp_path / "a.npy").open("wb") as file:
+        write_hostile(file, WritesAFile(tmp_path / "ran"))
+    with pytest.raises(DataError, match="cannot be read as embeddings") as caught:
+        read_array(tmp_path / "a.npy")
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]

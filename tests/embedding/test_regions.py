@@ -75,9 +75,13 @@ def test_superpixels_are_numbered_without_gaps(height, width, count):
     assert 1 <= len(numbers) <= 2 * min(count, height * width)
 
 
-def test_superpixels_follow_colours():
-    """A border between two colours that lies on no border of the grid."""
+@pytest.mark.parametrize("border", [17, 23])  # on no border of the grid
+@pytest.mark.parametrize("upright", [True, False])
+def test_superpixels_follow_colours(border, upright):
+    """Those beside a border between two colours, each of one piece."""
     picture = np.zeros((40, 40, 3), np.uint8)
-    picture[:, 17:] = 255
-    found = superpixels(Image.fromarray(picture), 16)
-    assert not set(np.unique(found[:, :17])) & set(np.unique(found[:, 17:]))
+    picture[:, border:] = 255
+    found = superpixels(Image.fromarray(picture if upright else picture.swapaxes(0, 1)), 16)
+    found = found if upright else found.T
+    assert not set(np.unique(found[:, :border])) & set(np.unique(found[:, border:]))
+    assert len(np.unique(pieces(found))) == len(np.unique(found))

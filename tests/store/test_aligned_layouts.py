@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 import lseg
 from lseg.errors import CheckpointError, ConfigError
 from lseg.store.aligned.layouts import layout_of
+from lseg.store.aligned.open_clip import read_open_clip
 from lseg.store.location import hub_id
 
 ROOT = Path(__file__).parents[2]
@@ -143,6 +144,17 @@ def test_an_unknown_weight_is_named(folder):
     save_file({**load_file(file), "vision_encoder.head.weight": torch.ones(2)}, file)
     with pytest.raises(CheckpointError, match=r"unknown weight: 'vision_encoder\.head\.weight'"):
         lseg.load_model(place)
+
+
+def test_a_scale_that_is_not_stored_is_that_of_clip(folder):
+    place = folder("open_clip")
+    file = place / "open_clip_model.safetensors"
+    weights = load_file(file)
+    assert read_open_clip(place).config["logit_scale"] == pytest.approx(
+        weights.pop("logit_scale").exp().item()
+    )
+    save_file(weights, file)
+    assert read_open_clip(place).config["logit_scale"] == 100
 
 
 def test_weights_that_do_not_fit_the_configuration_are_told(folder):

@@ -97,3 +97,10 @@ def test_a_pickled_module_in_place_of_its_state_dict_is_refused(save):
 def test_a_safetensors_file_without_tensors_is_refused(tmp_path):
     save_file({}, tmp_path / "model.safetensors")
     refusal(tmp_path / "model.safetensors")
+
+
+def test_what_only_ends_or_begins_like_safetensors_is_not_taken_for_them(tmp_path):
+    """A length that fits, without JSON; and JSON behind a length that does not fit."""
+    for content in (bytes(100), b"\xff" * 8 + b'{"' + bytes(90)):
+        (tmp_path / "model.bin").write_bytes(content)
+        assert "no PyTorch checkpoint" in refusal(tmp_path / "model.bin")

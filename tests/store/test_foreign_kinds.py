@@ -14,6 +14,7 @@ from lseg.checkpoints.load import load_model
 from lseg.cli import main
 from lseg.errors import CheckpointError
 from lseg.models.lseg import LSeg
+from lseg.store.foreign_kinds import is_official_dpt
 
 ONE = torch.zeros(1)
 LSEG = {"net.scratch.head1.weight": ONE, "net.pretrained.model.cls_token": ONE}
@@ -50,6 +51,12 @@ def test_a_file_that_can_be_converted_is_told_with_the_command(values, word, tmp
     message = refusal(path)
     assert word in message
     assert command_of(message) == ["lseg", "convert", str(path), "old model-lseg"]
+
+
+@pytest.mark.parametrize("left_out", DPT)
+def test_half_of_a_dpts_mark_is_no_dpt(left_out):
+    assert is_official_dpt(DPT)
+    assert not is_official_dpt([key for key in DPT if key != left_out])
 
 
 def test_safetensors_alone_are_told_by_their_content(tmp_path, model):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hostile_pickle import WritesAFile
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.testing import assert_close
@@ -204,6 +205,16 @@ def test_a_lightning_checkpoint_is_loaded_strictly(model, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"), [("net.note", "by hand"), (7, torch.zeros(1))], ids=["text", "no name"]
+)
+def test_what_is_no_tensor_with_a_name_is_told(model, tmp_path, name, value):
+    values = lightning(model)
+    values["state_dict"][name] = value
+    torch.save(values, tmp_path / "last.ckpt")
+    refusal(tmp_path / "last.ckpt", "no tensor with a name", name)
+
+
+@pytest.mark.parametrize(
     "values",
     [
         [1, 2],
@@ -219,16 +230,6 @@ def test_a_checkpoint_of_something_else_is_refused(values, config, tmp_path):
     path = tmp_path / "other.ckpt"
     torch.save(values, path)
     refusal(path, path)
-
-
-class WritesAFile:
-    """What a hostile pickle holds: a call."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return (Path.write_text, (self.path, "ran"))
 
 
 @pytest.mark.parametrize("writer", ["torch", "pickle"])
