@@ -1,6 +1,7 @@
 """`lseg fit` end to end, on a tiny network and few pictures."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -71,26 +72,24 @@ def test_errors_of_the_configuration_are_one_line(config, capsys):
     assert "loss_stride is 3" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_two_processes_count_every_validation_picture_once(config, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "200")  # the table is then wide enough for all of it
+def test_two_processes_count_every_validation_picture_once(config, tmp_path):
     options = ["--config", str(config), "--data.init_args.val_length", "5"]
     main(["fit", *options])
     best = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
-    command = ["validate", *options, "--ckpt_path", best]
-    capsys.readouterr()
-    main(command)
-    one = figures(capsys.readouterr().out)
-    devices = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    run = subprocess.run(
-        [sys.executable, "-m", "lseg", *command, *devices],
-        capture_output=True, text=True, cwd=ROOT, check=True,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "lseg", "validate", *options, "--ckpt_path", best]
+    one = figures(command)
+    two = figures([*command, "--trainer.devices", "2", "--trainer.strategy", "ddp"])
     assert {"seen/miou", "seen/pixel_accuracy", "unseen/miou", "unseen/pixel_accuracy"} <= set(one)
-    assert figures(run.stdout) == pytest.approx(one, rel=1e-6)  # as many digits as the table has
+    assert two == pytest.approx(one, rel=1e-6)  # as many digits as the table has
 
 
-def figures(printed):
-    """What a run's table says."""
+def figures(command):
+    """What a run's table says; in a process of its own, where it is wide enough for all of it."""
+    environment = {**os.environ, "COLUMNS": "200"}
+    run = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, check=True, env=environment
+    )
+    printed = run.stdout
     found = re.findall(r"val/(\w+/\w+)\D+([\d.]+)", printed)
     return {name: float(figure) for name, figure in found}
 
