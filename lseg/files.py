@@ -22,6 +22,8 @@ from lseg.paths import refuse_special, user_path
 if TYPE_CHECKING:
     from torch import Tensor
 
+_TORCH_WRITER = re.compile("StreamWriter|inline_container")
+
 LONGEST_STEM = 200
 """Bytes of a name that fit into a temporary one; file systems take 255 for the whole."""
 
@@ -82,6 +84,8 @@ def save_torch(value: Any, path: Path) -> None:
     except RuntimeError as error:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from error
+        if not _TORCH_WRITER.search(str(error)):  # such as a worker's death, told wherever we are
+            raise
         raise OSError(errno.EIO, str(error).splitlines()[0]) from error
 
 

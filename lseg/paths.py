@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from lseg.errors import LSegError, shown
+from lseg.errors import LSegError, escaped, shown
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -69,7 +69,7 @@ def refuse_special(path: Path, kind: type[LSegError]) -> None:
     special = is_special(path)
     if special is not None:
         raise kind(
-            f"{shown(str(path))} is {special}, no file or folder: write what comes out of it into "
+            f"'{escaped(str(path))}' is {special}, no file or folder: write what comes out of it into "
             "a file, and give that"
         )
 

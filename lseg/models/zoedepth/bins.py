@@ -111,8 +111,8 @@ def log_binomial(chance: Tensor, count: int) -> Tensor:
     hits = torch.arange(count, device=chance.device, dtype=chance.dtype).view(-1, 1, 1)
     n, k = trials + tiny, hits + tiny
     ways = n * n.log() - k * k.log() - (n - k) * (n - k + tiny).log()
-    failure = (1 - chance).clamp(SMALL, 1)
-    return ways + hits * chance.clamp(SMALL, 1).log() + (trials - hits) * failure.log()
+    failure = (1 - chance).clamp(SMALL, 1.0)
+    return ways + hits * chance.clamp(SMALL, 1.0).log() + (trials - hits) * failure.log()
 
 
 class MetricBins(nn.Module):
