@@ -69,8 +69,8 @@ def refuse_special(path: Path, kind: type[LSegError]) -> None:
     special = is_special(path)
     if special is not None:
         raise kind(
-            f"'{escaped(str(path))}' is {special}, no file or folder: write what comes out of it into "
-            "a file, and give that"
+            f"'{escaped(str(path))}' is {special}, no file or folder: write what comes out of it "
+            "into a file, and give that"
         )
 
 
