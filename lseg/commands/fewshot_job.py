@@ -9,7 +9,7 @@ import numpy as np
 from lseg.commands.model import model_from
 from lseg.commands.options.shared import ModelOptions
 from lseg.evaluation.fewshot import AskedFold, EpisodeAnswer, EpisodeCounter, FewShotConfig
-from lseg.files import atomic_file
+from lseg.files import atomic_file, clear_partial_files
 from lseg.models.lseg import LSeg
 from lseg.visualize import comparison, label_colours
 
@@ -47,6 +47,7 @@ class AnswerPictures:
             names,
             label_colours(names),
         )
+        clear_partial_files(self.folder, {file.stem})  # of an actor that was killed in its midst
         with atomic_file(file) as partial:
             picture.save(partial)
 

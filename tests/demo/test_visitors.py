@@ -102,13 +102,14 @@ def test_the_file_gives_a_segmenter_the_same_map(service, model, halves, tmp_pat
     path.write_bytes(taught.file())
     segmenter = Segmenter(model, memory=Memory.load(path, model))
     segmenter.set_image(halves(True))
-    expected = segmenter.segment("gadget, wall, red circle")
     picture = service.picture(halves(True))
-    found = service.segment(picture.full, "gadget, wall, red circle", False, taught)
-    plain = service.segment(picture.full, "gadget, wall, red circle", False)
-    assert (plain.label_map != found.label_map).mean() > 0.05
-    np.testing.assert_array_equal(found.label_map, expected.label_map)
-    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    green = np.asarray(picture.full.image)[..., 1] > 140
+    # The last label has no examples: between it and the others text decides.
+    for text, least in (("gadget, wall", 0.99), ("gadget, wall, red circle", 0.65)):
+        found = service.segment(picture.full, text, False, taught)
+        plain = service.segment(picture.full, text, False)
+        assert right(found, green) > max(least, right(plain, green) + 0.02)
+        np.testing.assert_array_equal(found.label_map, segmenter.segment(text).label_map)
 
 
 def test_marks_are_in_the_pictures_own_pixels(service, tmp_path):
