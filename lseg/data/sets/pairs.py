@@ -115,12 +115,19 @@ class PairsDataModule(FolderDataModule):
         orientation: What masks lie over where pictures have an EXIF orientation: `displayed` or
             `stored` pixels, or `auto`, so that their size tells; that of dataset.yaml, or `auto`,
             if not given.
+        stated_licence: Under which the set may be used, where its dataset.yaml does not say it.
     """
 
     root: str | Path
     prompts: str | Path | dict[str, str] | None = None
     ignore_index: int | None = None
     orientation: Orientation | None = None
+    stated_licence: str = ""
+
+    @property
+    def licence(self) -> str:
+        """See `TrainingFacts`."""
+        return super().licence or self.stated_licence
 
     @property
     def source(self) -> str:

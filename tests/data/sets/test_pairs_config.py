@@ -219,6 +219,9 @@ def test_a_licence_is_recorded_and_is_no_part_of_how_masks_are_read(tmp_path):
     (facts,) = PairsDataModule(licensed).training_facts()
     assert (facts.licence, facts.source, facts.pictures) == ("CC BY 4.0", str(licensed), 1)
     assert plain.training_facts()[0].licence == ""
+    for folder, told in ((licensed, "CC BY 4.0"), (tmp_path / "plain", "CC0")):
+        stated = PairsDataModule(root=folder, train_split="val", stated_licence="CC0")
+        assert stated.training_facts()[0].licence == told
     assert plain.train_data.folder.reading == PairsDataset(licensed, "val").folder.reading
     (licensed / "dataset.yaml").write_text("licence: [1]")
     with pytest.raises(DataError, match=r"licence is \[1\]: give its name"):
