@@ -30,13 +30,14 @@ MEGABYTES = 14
 def main() -> None:
     """Copies the network of a run, and the table it was trained with, into the package's assets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a finished run of configs/photo.yaml")
+    parser.add_argument("run", type=Path, help="folder of both parts, decoder and finetuned")
     parser.add_argument("--suite", type=Path, help="JSON of `lseg evaluate --suite`, for the card")
     arguments = parser.parse_args()
     run: Path = arguments.run
-    model = load_model(run / "model")
+    last = run / "finetuned"
+    model = load_model(last / "model")
     assert isinstance(model, LSeg)
-    table = located(model.config.text, run / "model").table
+    table = located(model.config.text, last / "model").table
     assert table is not None
     FOLDER.mkdir(exist_ok=True)
     shutil.copyfile(table, FOLDER / TABLE)
@@ -50,16 +51,20 @@ def main() -> None:
     config["text"]["table"] = TABLE
     (FOLDER / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
 
-    result = json.loads((run / "result.json").read_text("utf-8"))
+    seconds = sum(_result(run / part)["train_seconds"] for part in ("decoder", "finetuned"))
     suite = json.loads(arguments.suite.read_text("utf-8")) if arguments.suite else {"rows": []}
-    (FOLDER / "README.md").write_text(card(model, words, result, suite["rows"]), "utf-8")
+    (FOLDER / "README.md").write_text(card(model, words, seconds, suite["rows"]), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.iterdir()) / 1e6
     print(f"{FOLDER}: {size:.1f} MB, {len(words)} words")
     if size > MEGABYTES:
         raise SystemExit(f"that is more than the {MEGABYTES} MB that the package may hold")
 
 
-def card(model: LSeg, words: list[str], result: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+def _result(run: Path) -> dict[str, Any]:
+    return json.loads((run / "result.json").read_text("utf-8"))
+
+
+def card(model: LSeg, words: list[str], seconds: float, rows: list[dict[str, Any]]) -> str:
     """The model card, in Markdown."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     lines = [f"| {row['name']} | {row['miou']:.1f} | {row['pixel_accuracy']:.1f} |" for row in rows]
@@ -70,9 +75,9 @@ def card(model: LSeg, words: list[str], result: dict[str, Any], rows: list[dict[
 and CLIP ViT-B/16 vectors of {len(words)} words.
 
 **Data.** 100 COCO 2017 photographs with panoptic masks (133 things and stuff) and 719 PASCAL VOC
-2012 photographs (20 things); ImageNet initialisation. {result["train_seconds"] / 60:.0f} minutes on
-two CPU cores, by `scripts/make_photo_model.sh` (`configs/photo.yaml`). No street scenes of CamVid,
-Cityscapes or the like were seen.
+2012 photographs (20 things); ImageNet initialisation. {seconds / 60:.0f} minutes on
+two CPU cores, by `scripts/make_photo_model.sh` (`configs/photo.yaml`, then
+`configs/photo_finetune.yaml`). No street scenes of CamVid, Cityscapes or the like were seen.
 
 **What it knows.** Frequent things and surroundings: people, pets and farm animals, vehicles, sky,
 trees, grass, water, roads, buildings, furniture. Words outside the table need its text encoder

@@ -17,7 +17,7 @@ from lseg.visualize.colours import BACKGROUND_NAMES
 NEAR = 0.85
 """Cosine of CLIP's vectors from which a word of the vocabulary is too near to a label."""
 
-SHARE = math.e
+SHARE = 5.0
 """The rest of a vocabulary counts as much as this many times the number of labels, however many
 words it has. These numbers measured best on COCO val, 2 to 20 labels a picture, with `photo`."""
 

@@ -100,16 +100,16 @@ def small(tmp_path, monkeypatch, build):
 
 
 def step(cli):
-    """Train a step and validate a batch; all that should learn has moved."""
-    before = [weight.detach().clone() for weight in cli.model.net.parameters()]
+    """Train a step and validate a batch; what should learn has moved, and nothing else."""
+    weights = list(cli.model.net.parameters())
+    before = [weight.detach().clone() for weight in weights]
     cli.trainer.fit(cli.model, datamodule=cli.datamodule)
     assert cli.trainer.global_step == 1
     assert torch.isfinite(cli.trainer.callback_metrics["train/loss"])
-    moved = [
-        not torch.equal(old, new)
-        for old, new in zip(before, cli.model.net.parameters(), strict=True)
-    ]
-    assert sum(moved) > len(moved) / 2
+    moved = [not torch.equal(old, new) for old, new in zip(before, weights, strict=True)]
+    learns = [weight.requires_grad for weight in weights]
+    assert sum(moved) > sum(learns) / 2
+    assert not any(change and not learning for change, learning in zip(moved, learns, strict=True))
 
 
 @pytest.mark.parametrize(
