@@ -12,11 +12,10 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 lseg_setup ""
 out=runs/photo
-train() { lseg fit --trainer.default_root_dir "$out/$1" --resume auto "${@:2}"; }
 echo "1/5 training the decoder: configs/photo.yaml to $out/decoder"
-train decoder --config "$root/configs/photo.yaml" "$@"
+lseg fit --config "$root/configs/photo.yaml" --resume auto "$@"
 echo "2/5 training all of it: configs/photo_finetune.yaml to $out/finetuned"
-train finetuned --config "$root/configs/photo_finetune.yaml" --model.init_from "$out/decoder/model" "$@"
+lseg fit --config "$root/configs/photo_finetune.yaml" --resume auto "$@"
 echo "3/5 packing: lseg/assets/photo"
 python "$root/scripts/pack_photo_model.py" "$out"
 echo "4/5 measuring: suites/real.yaml to $out/real.json"
