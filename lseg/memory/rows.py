@@ -32,12 +32,14 @@ class RowMaker:
     Attributes:
         question: Its classes are those with vectors.
         scale: Of text logits.
+        share: What text logits are multiplied by in the fit, above 0 and at most 1.
         stored: Fit unit embeddings alone, without the backbone's maps.
-        shift: (N,) or one for all, added to text logits; see `level`.
+        shift: (N,) or one for all, added to them then; see `level`.
     """
 
     question: Question
     scale: float
+    share: float = 1.0
     stored: bool = False
     shift: Tensor | float = 0.0
 
@@ -109,7 +111,7 @@ class RowMaker:
         logits = self.scale * embeddings.float() @ unit.T
         maps = pooled(DenseMaps(logits.T[None, :, :, None]), self.question)
         found = all_logits(maps)[0, :, :, 0].T
-        return found + self.shift
+        return self.share * found + self.shift
 
 
 def level(rows: Rows, places: Sequence[int]) -> Tensor:

@@ -12,8 +12,11 @@ from lseg.memory.margins import Judged, Shown, margins
 from lseg.memory.rows import RowMaker, level
 from lseg.text.question import Question, Taught
 
-RIDGE = 0.015
+RIDGE = 0.005
 """See `lseg.memory.fitting.fit`; with one example a class."""
+
+SOFT = 25.0
+"""Largest scale of text logits in a fit: what a network is too sure of, examples cannot mend."""
 
 
 def taught_by(
@@ -38,7 +41,8 @@ def taught_by(
     left_out = question.without_vector
     asked = [place for place in range(len(question.names)) if place != left_out]
     by_place = {asked.index(place): examples for place, examples in shown.items()}
-    maker = RowMaker(question, scale, stored)
+    share = min(1.0, SOFT / scale) if scale else 1.0
+    maker = RowMaker(question, scale, share, stored)
     if wordless:
         shift = level(maker.rows(by_place), list(map(asked.index, wordless)))
         maker = replace(maker, shift=shift)
@@ -51,7 +55,7 @@ def taught_by(
     width = question.vectors.shape[1]
     weights = found.weight[:, :width], found.weight[:, width:]
     taught = Taught(places, *weights, found.bias + added[places])
-    return replace(question, taught=taught.to(question.vectors.device))
+    return replace(question, taught=taught.times(1 / share).to(question.vectors.device))
 
 
 def _fitted(maker: RowMaker, shown: Shown) -> tuple[Linear, Tensor]:

@@ -79,7 +79,7 @@ def test_the_loss_of_each_picture_is_over_the_labels_of_its_own_set(network, str
 
 
 def test_where_a_set_asks_for_the_rest_any_label_of_another_is_right(network):
-    """Against -log of the sum of their probabilities, or of the largest if it is over half of that."""
+    """Against -log of the sum of their probabilities; of the largest, if over half of that."""
     torch.manual_seed(0)
     net = LSegModule(network).net.eval()
     text, rest, weights = torch.randn(3, 16), torch.randn(5, 16), torch.tensor([1.0, 2.0, 3.0, 0.5])
