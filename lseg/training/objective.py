@@ -1,6 +1,5 @@
 """What training minimises: per-pixel cross-entropy over the labels that a picture is asked for."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,15 +8,11 @@ from torch import Tensor
 
 from lseg.data.base.items import SET
 from lseg.errors import ConfigError
-from lseg.models.embeddings import at_least_float32
-from lseg.models.loss import PixelLosses, dense_losses, mean_of_all, strip_losses
+from lseg.models.loss import dense_losses, mean_of_all, strip_losses
 from lseg.models.lseg import LSeg
 from lseg.training.candidates import Batch, candidate_rows, candidate_text
 
 STRIDES = (1, 4)
-
-SURE = 0.5
-"""Share of the rest's probability above which a label of the rest is taken for the right one."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +59,13 @@ class AskedSet:
         """Vectors (N, C) and those of the rest behind them."""
         return text if self.rest is None else torch.cat([text, self.rest])
 
+    def sum_rest(self, logits: Tensor) -> Tensor:
+        """Logits (B, N + M, h, w) to (B, N + 1, h, w): probabilities of the rest are summed."""
+        if self.rest is None:
+            return logits
+        own, others = logits.split([len(self.text), len(self.rest)], dim=1)
+        return torch.cat([own, others.logsumexp(dim=1, keepdim=True)], dim=1)
+
 
 def batch_loss(net: LSeg, sets: Sequence[AskedSet], batch: Batch, config: LossConfig) -> Tensor:
     """The mean loss over the labelled pixels of a batch, which may be of several sets.
@@ -83,38 +85,11 @@ def batch_loss(net: LSeg, sets: Sequence[AskedSet], batch: Batch, config: LossCo
         ])  # fmt: skip
     coarse = net.coarse_logits_of_parts(pixels, counts, texts)
     return mean_of_all([
-        coarse_losses(maps, _rows(part, config, maps.shape[-2:]), asked, config)
+        dense_losses(
+            asked.sum_rest(maps), _rows(part, config, maps.shape[-2:]), *_options(asked, config)
+        )
         for maps, (asked, part) in zip(coarse, parts, strict=True)
     ])  # fmt: skip
-
-
-def coarse_losses(
-    logits: Tensor, target: Tensor, asked: AskedSet, config: LossConfig
-) -> PixelLosses:
-    """Cross-entropy where a pixel may be known to show any label of the rest.
-
-    Such a pixel's loss is that of the rest's labels together, as long as none of them has more than
-    `SURE` of their probability; then it is that label's alone, which is taken for right (the
-    network labels these pixels itself: Lee, Pseudo-Label, 2013; among candidates, the infimum loss:
-    Cabannes et al., ICML 2020, arXiv:2003.00920). The sum by itself also rewards a network that
-    cannot tell them apart, and unlearns what it knew of them.
-
-    Args:
-        logits: (B, N + M, h, w), of the set's labels and of the rest; M is 0 if it asks for none.
-        target: (B, h, w), label indices, N for the rest, or the index that does not count.
-        asked: The set.
-        config: How.
-    """
-    if asked.rest is None:
-        return dense_losses(logits, target, *_options(asked, config))
-    own, others = at_least_float32(logits).split([len(asked.text), len(asked.rest)], dim=1)
-    together = others.logsumexp(dim=1)
-    summed = torch.cat([own, together.unsqueeze(1)], dim=1)
-    losses = dense_losses(summed, target, *_options(asked, config))
-    more = together - others.amax(dim=1)  # -log of the best one's share
-    picked = (target == len(asked.text)) & (more < -math.log(SURE))
-    factor = 1.0 if asked.class_weights is None else asked.class_weights[-1]
-    return losses._replace(total=losses.total + factor * more[picked].sum())
 
 
 def split_batch(batch: Batch, sets: Sequence[AskedSet]) -> list[tuple[AskedSet, Batch]]:
