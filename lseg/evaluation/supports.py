@@ -14,7 +14,7 @@ from lseg.models.lseg import LSeg
 from lseg.models.trunk import pad_to_multiple
 from lseg.text.question import Question
 
-DEFAULT_WEIGHT = 0.5
+DEFAULT_WEIGHT = 0.7
 
 NAMES = ("background", "class")
 

@@ -12,8 +12,8 @@ from lseg.memory.margins import Judged, Shown, margins
 from lseg.memory.rows import RowMaker, level
 from lseg.text.question import Question, Taught
 
-RIDGE = 0.005
-"""See `lseg.memory.fitting.fit`; with one example a class."""
+RIDGE = 0.055
+"""See `lseg.memory.fitting.fit`; with one example in all."""
 
 SOFT = 25.0
 """Largest scale of text logits in a fit: what a network is too sure of, examples cannot mend."""
@@ -65,6 +65,5 @@ def _fitted(maker: RowMaker, shown: Shown) -> tuple[Linear, Tensor]:
 
 
 def ridge_of(shown: Shown) -> float:
-    """The more examples a class has on average, the less its weights are held back."""
-    mean = sum(map(len, shown.values())) / len(shown)
-    return RIDGE / mean
+    """The more examples there are, the less the weights are held back."""
+    return RIDGE / sum(map(len, shown.values()))
