@@ -84,8 +84,10 @@ def cluster():
     """Ray on this machine, started once for the tests of a file."""
     from lseg.pipeline import ray_actors  # an extra
 
-    with ray_actors.cluster():
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_local_fs_capacity_threshold", "1")  # else it tells of a disk 95 % full
+        with ray_actors.cluster():
+            yield
 
 
 @pytest.fixture(scope="session")

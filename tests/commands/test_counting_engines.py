@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -119,41 +118,6 @@ class TestActors:
             told.append(err.replace("\r", "\n").splitlines()[-1])
         assert told[0] == told[1]
         assert "a.mask.png" in told[0]
-
-
-@pytest.mark.parametrize("command", ["evaluate", "suite", "fewshot", "embed"])
-def test_without_ray_a_line_says_how_to_get_it(
-    refused, five, suite, checkpoint, command, tmp_path, monkeypatch
-):
-    monkeypatch.delitem(sys.modules, "lseg.pipeline.ray_actors", raising=False)
-    monkeypatch.setitem(sys.modules, "ray", None)
-    words = {
-        "evaluate": ["evaluate", "--dataset", "pairs", "--data-root", five],
-        "suite": ["evaluate", "--suite", suite],
-        "fewshot": ["fewshot", "--benchmark", "pairs", "--data-root", five],
-        "embed": ["embed", five / "a.png", "--out", tmp_path / "embedded"],
-    }[command]
-    err = refused(*words, "--checkpoint", checkpoint, "--engine", "ray")
-    assert err == 'lseg: --engine ray needs Ray Data: pip install "lseg[ray]"\n'
-
-
-@pytest.mark.parametrize(
-    ("more", "wanted"),
-    [
-        (["--dataset", "pairs", "--devices", "2"], "with --engine ray give --actors 2"),
-        (["--dataset", "pairs", "--predictions", "maps"], "--predictions needs none: leave it out"),
-        (["--compare", "a.json", "b.json"], "--compare needs none: leave it out"),
-    ],
-)
-def test_what_actors_do_not_do_is_refused(refused, five, more, wanted):
-    assert wanted in refused("evaluate", "--data-root", five, "--engine", "ray", *more)
-
-
-def test_processes_of_torchrun_are_not_for_ray(refused, five, monkeypatch):
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    words = ["evaluate", "--dataset", "pairs", "--data-root", five, "--engine", "ray"]
-    assert "run it without torchrun" in refused(*words)
 
 
 def test_half_a_picture_of_a_killed_process_does_not_stay(run, checkpoint, episodes, tmp_path):
