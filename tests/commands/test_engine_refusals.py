@@ -1,4 +1,4 @@
-"""Engines that cannot be had, or not for this, in one line. Ray, which prints too, is not up here."""
+"""Engines that cannot be had, or not for this; Ray, which prints too, is not up here."""
 
 import sys
 
