@@ -1,14 +1,14 @@
 """Several processes, on one machine or many, that share the pictures of a run (torchrun)."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar, cast
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 
 T = TypeVar("T")
 
@@ -94,11 +94,11 @@ def wait_for_all() -> None:
         distributed.barrier()
 
 
-def broadcast_buffers(module: nn.Module) -> None:
-    """Replaces what a module keeps besides its weights by that of process 0."""
+def broadcast(tensors: Iterable[Tensor]) -> None:
+    """Replaces the values of tensors by those of process 0."""
     if distributed.is_initialized():
-        for buffer in module.buffers():
-            distributed.broadcast(buffer, 0)
+        for values in tensors:
+            distributed.broadcast(values.detach(), 0)
 
 
 def sum_over_processes(values: Tensor) -> None:

@@ -1,7 +1,9 @@
 """DPT's decoder: RefineNet-style fusion from coarse to fine (DPT, section 3.1)."""
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +21,13 @@ class ResidualConvUnit(nn.Module):
         self.norm1 = nn.BatchNorm2d(features) if batch_norm else nn.Identity()
         self.conv2 = nn.Conv2d(features, features, 3, padding=1, bias=bias)
         self.norm2 = nn.BatchNorm2d(features) if batch_norm else nn.Identity()
+
+    @torch.no_grad()
+    def become_identity(self) -> None:
+        """Leaves the input as it is; the unit can learn from there."""
+        last = self.norm2 if isinstance(self.norm2, nn.BatchNorm2d) else self.conv2
+        for values in last.parameters():
+            values.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, h, w) to the same shape."""
@@ -59,6 +68,15 @@ class FusionBlock(nn.Module):
         """
         return pointwise(self.project, self.refine(x, skip))
 
+    @torch.no_grad()
+    def become_sum(self) -> None:
+        """Adds the skip to x and does nothing else; the block can learn from there."""
+        for unit in (self.skip_unit, self.unit):
+            if unit is not None:
+                unit.become_identity()
+        self.project.weight.copy_(torch.eye(len(self.project.weight))[:, :, None, None])
+        nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
+
     def refine(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """As `forward`, without the projection."""
         if self.skip_unit is not None and skip is not None:
@@ -97,6 +115,14 @@ class Fusion(nn.Module):
             FusionBlock(features, batch_norm, index < coarsest, bias)
             for index in range(len(widths))
         )
+
+    @torch.no_grad()
+    def become_sum(self, bias: Tensor) -> None:
+        """Adds the levels, upsampled, and `bias` (F), and does nothing else: a linear map."""
+        blocks = cast("list[FusionBlock]", list(self.blocks))
+        for block in blocks:
+            block.become_sum()
+        blocks[-1].project.bias.copy_(bias)  # type: ignore[union-attr]
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Maps (B, F, h, w) at strides 4, 8, 16, 32, finest first, to one map (B, F, H/4, W/4).

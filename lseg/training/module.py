@@ -17,7 +17,7 @@ from lseg.data.base.datamodule import LabelSet, SegmentationDataModule
 from lseg.data.base.skipping import PASSED_OVER
 from lseg.errors import ConfigError
 from lseg.evaluation.metrics import Scores
-from lseg.inference.sharding import broadcast_buffers
+from lseg.inference.sharding import broadcast
 from lseg.models.acceleration import TrainingPrecision, prepare_training
 from lseg.models.loss import balancing_weights
 from lseg.models.lseg import LSeg
@@ -27,6 +27,7 @@ from lseg.store.tensors import load_weights
 from lseg.training.candidates import Batch
 from lseg.training.finite import check_weights
 from lseg.training.frozen import freeze
+from lseg.training.linear_start import LinearStart, start_linear
 from lseg.training.lora import LoraConfig, add_adaptors, without_adaptors
 from lseg.training.monitors import LOSS
 from lseg.training.objective import STRIDES, AskedSet, LossConfig, batch_loss
@@ -60,6 +61,7 @@ class LSegModule(LightningModule):
         freeze_backbone: bool | list[str] = False,
         freeze_backbone_norm: bool = False,
         lora: LoraConfig | None = None,
+        linear_start: LinearStart | None = None,
         loss_stride: int = 1,
         label_smoothing: float = 0.0,
         class_balance: float = 0.0,
@@ -79,6 +81,8 @@ class LSegModule(LightningModule):
             freeze_backbone_norm: Keep the backbone's batch-norm statistics as they are.
             lora: Train low-rank adaptors of the backbone in place of its weights. What is saved has
                 them merged.
+            linear_start: Before the first step, fit linear maps of the backbone's levels and let
+                the decoder start as these. For backbones with pretrained weights, few pictures.
             loss_stride: 1 computes the loss at full resolution; 4 at the decoder's own grid, which
                 is several times cheaper.
             label_smoothing: Of the cross-entropy, in [0, 1).
@@ -102,6 +106,7 @@ class LSegModule(LightningModule):
         if lora is not None and freeze_backbone:
             raise ConfigError("give lora or freeze_backbone, not both: lora freezes all the rest")
         self.optim = optim or OptimConfig()
+        self.linear_start = linear_start
         self.freeze_backbone_norm = freeze_backbone_norm
         self.loss_stride = loss_stride
         self.label_smoothing = label_smoothing
@@ -170,6 +175,8 @@ class LSegModule(LightningModule):
         self.asked = [AskedSet(*parts) for parts in zip(texts, weights, rests, strict=True)]
         self.loss = LossConfig(self.loss_stride, self.label_smoothing, self.data.ignore_value)
         self.net.to(memory_format=torch.channels_last)
+        if self.linear_start is not None and self.trainer.ckpt_path is None:
+            self._start_linear(self.linear_start)
         prepare_training(self.net, self.precision, self.compiled)
 
     def on_train_start(self) -> None:
@@ -204,7 +211,7 @@ class LSegModule(LightningModule):
         Several processes take the batch-norm statistics of the first, which are those of the
         checkpoint: each has counted its own pictures since the last step began.
         """
-        broadcast_buffers(self.net)
+        broadcast(self.net.buffers())
         self._start_evaluation(self.data.val_sets)
 
     def on_test_start(self) -> None:
@@ -273,6 +280,13 @@ class LSegModule(LightningModule):
         self.gradients = checkpoint.get(GRADIENTS_KEY, {})
         if self.trainer.is_global_zero:  # whose own count it is
             self.passed_over = checkpoint.get(PASSED_OVER, 0)
+
+    def _start_linear(self, config: LinearStart) -> None:
+        if self.trainer.is_global_zero:
+            loader = self.data.train_dataloader()
+            start_linear(self.net, self.asked, loader.epochs(), self.loss, config)
+            self.train()
+        broadcast(self.net.parameters())
 
     def _start_evaluation(self, sets: list[LabelSet]) -> None:
         data = self.data

@@ -18,6 +18,7 @@ from lseg.config import LSegConfig, TextConfig
 from lseg.data.base.transforms import AugmentConfig
 from lseg.data.sets.pairs import PairsDataModule
 from lseg.inference.sharding import leave_group
+from lseg.training.linear_start import LinearStart
 from lseg.training.module import LSegModule
 from lseg.training.optim import OptimConfig
 
@@ -44,7 +45,8 @@ def main(folder, strategy):
     torch.manual_seed(0)
     table = TextConfig(table=str(folder / "table.safetensors"))
     config = LSegConfig(CONV, text=table, embed_dim=WIDTH)
-    module = LSegModule(config, OptimConfig("adamw", 1e-3))
+    start = LinearStart(batches=2, steps=5, pixels=64)
+    module = LSegModule(config, OptimConfig("adamw", 1e-3), linear_start=start)
     before = digest(module.net)
     augment = AugmentConfig(crop=32, scale=(1, 1), flip=0)
     data = PairsDataModule(folder, augment=augment, batch_size=2)

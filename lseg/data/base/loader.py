@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from time import monotonic
 
@@ -52,6 +53,12 @@ class TrainLoader:
             if batch is None:
                 return
             yield batch
+
+    def epochs(self) -> Iterator[dict[str, Tensor]]:
+        """Yield the batches of all epochs, without end."""
+        for epoch in itertools.count():
+            self.sampler.set_epoch(epoch)
+            yield from self
 
     def take_waited(self) -> float:
         """Seconds that batches were waited for since this was last asked."""
