@@ -1,24 +1,22 @@
 #!/usr/bin/env bash
-# Makes the embedded model `photo` anew, about an hour on two cores, from the folder that LSEG_DATA
+# Makes the embedded model `photo` anew, about half an hour on two cores, from the folder that LSEG_DATA
 # names (coco_panoptic200, voc_aug21, camvid11, clip_text, efficientnet_lite2_imagenet). Arguments are
-# those of `lseg fit`, for both trainings.
+# those of `lseg fit`.
 #
 #   LSEG_DATA=../shared/data bash scripts/make_photo_model.sh
 #
-# Steps: trains the decoder (configs/photo.yaml), then all of it (configs/photo_finetune.yaml), packs the
-# network and its words into lseg/assets/photo, measures it on the suite of real photographs, and packs it
-# again with these figures on its card. A run that was interrupted goes on from its newest checkpoint.
+# Steps: trains (configs/photo.yaml), packs the network and its words into lseg/assets/photo, measures it
+# on the suite of real photographs, and packs it again with these figures on its card. A run that was
+# interrupted goes on from its newest checkpoint.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 lseg_setup ""
 out=runs/photo
-echo "1/5 training the decoder: configs/photo.yaml to $out/decoder"
+echo "1/4 training: configs/photo.yaml to $out"
 lseg fit --config "$root/configs/photo.yaml" --resume auto "$@"
-echo "2/5 training all of it: configs/photo_finetune.yaml to $out/finetuned"
-lseg fit --config "$root/configs/photo_finetune.yaml" --resume auto "$@"
-echo "3/5 packing: lseg/assets/photo"
+echo "2/4 packing: lseg/assets/photo"
 python "$root/scripts/pack_photo_model.py" "$out"
-echo "4/5 measuring: suites/real.yaml to $out/real.json"
+echo "3/4 measuring: suites/real.yaml to $out/real.json"
 lseg evaluate --suite "$root/suites/real.yaml" --checkpoint photo --out "$out/real.json"
-echo "5/5 packing with these figures"
+echo "4/4 packing with these figures"
 python "$root/scripts/pack_photo_model.py" "$out" --suite "$out/real.json"

@@ -30,14 +30,13 @@ MEGABYTES = 14
 def main() -> None:
     """Copies the network of a run, and the table it was trained with, into the package's assets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of both parts, decoder and finetuned")
+    parser.add_argument("run", type=Path, help="folder of a training, such as runs/photo")
     parser.add_argument("--suite", type=Path, help="JSON of `lseg evaluate --suite`, for the card")
     arguments = parser.parse_args()
     run: Path = arguments.run
-    last = run / "finetuned"
-    model = load_model(last / "model")
+    model = load_model(run / "model")
     assert isinstance(model, LSeg)
-    table = located(model.config.text, last / "model").table
+    table = located(model.config.text, run / "model").table
     assert table is not None
     FOLDER.mkdir(exist_ok=True)
     shutil.copyfile(table, FOLDER / TABLE)
@@ -51,17 +50,13 @@ def main() -> None:
     config["text"]["table"] = TABLE
     (FOLDER / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
 
-    seconds = sum(_result(run / part)["train_seconds"] for part in ("decoder", "finetuned"))
+    seconds = json.loads((run / "result.json").read_text("utf-8"))["train_seconds"]
     suite = json.loads(arguments.suite.read_text("utf-8")) if arguments.suite else {"rows": []}
     (FOLDER / "README.md").write_text(card(model, words, seconds, suite["rows"]), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.iterdir()) / 1e6
     print(f"{FOLDER}: {size:.1f} MB, {len(words)} words")
     if size > MEGABYTES:
         raise SystemExit(f"that is more than the {MEGABYTES} MB that the package may hold")
-
-
-def _result(run: Path) -> dict[str, Any]:
-    return json.loads((run / "result.json").read_text("utf-8"))
 
 
 def card(model: LSeg, words: list[str], seconds: float, rows: list[dict[str, Any]]) -> str:
@@ -76,8 +71,8 @@ and CLIP ViT-B/16 vectors of {len(words)} words.
 
 **Data.** 100 COCO 2017 photographs with panoptic masks (133 things and stuff) and 719 PASCAL VOC
 2012 photographs (20 things); ImageNet initialisation. {seconds / 60:.0f} minutes on
-two CPU cores, by `scripts/make_photo_model.sh` (`configs/photo.yaml`, then
-`configs/photo_finetune.yaml`). No street scenes of CamVid, Cityscapes or the like were seen.
+two CPU cores, by `scripts/make_photo_model.sh` (`configs/photo.yaml`). No street scenes of CamVid,
+Cityscapes or the like were seen.
 
 **What it knows.** Frequent things and surroundings: people, pets and farm animals, vehicles, sky,
 trees, grass, water, roads, buildings, furniture. Words outside the table need its text encoder

@@ -76,6 +76,9 @@ def small(tmp_path, monkeypatch, build):
         values = read_config(CONFIGS / f"{name}.yaml")
         network = SMALL | {"text": {"table": str(tmp_path / "table.safetensors")}}
         values["model"] |= {"network": network, "backbone_weights": None}
+        if "linear_start" in values["model"]:
+            short = {"linear_start": {"batches": 1, "steps": 2}, "freeze_backbone": False}
+            values["model"] |= short
         data = values["data"]["init_args"]
         data |= {"batch_size": 4, "workers": 0, "repeat": 2}
         sets = data.get("sets", {})
@@ -86,6 +89,7 @@ def small(tmp_path, monkeypatch, build):
             "default_root_dir": str(tmp_path / "run"),
             "fast_dev_run": 1,
             "accumulate_grad_batches": 1,
+            "callbacks": None,  # averages of weights begin after hundreds of steps
             "enable_progress_bar": False,
             "enable_model_summary": False,
         }
@@ -150,17 +154,33 @@ def test_the_seven_sets_of_the_demo_model(small, tmp_path):
     assert {f"val/{name}/miou" for name in [*names, "mean"]} <= cli.trainer.callback_metrics.keys()
 
 
-def test_the_two_sets_of_photos(small, tmp_path):
+@pytest.fixture
+def photos(tmp_path):
     plant_pairs(tmp_path / "coco_panoptic200", ["person", "sky"])
     plant_pairs(tmp_path / "voc_aug21", read_labels("voc").names)
     (tmp_path / "clip_text").mkdir()
     (tmp_path / "clip_text" / "coco133_prompt_names.json").write_text('{"sky": "sky-other"}')
+
+
+def test_the_two_sets_of_photos(photos, small):
     cli = small("multi")
     (_, coco), (_, voc) = cli.datamodule.train_sets
     assert coco == ["person", "sky-other"]
     assert len(voc) == 20
     assert {"airplane", "couch", "tv", "person"} <= set(voc)
     step(cli)
+
+
+def test_the_embedded_model_starts_as_linear_maps(photos, small):
+    cli = small("photo")
+    cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+    assert cli.trainer.global_step == 1
+    assert torch.isfinite(cli.trainer.callback_metrics["train/loss"])
+    (*_, asked) = cli.model.asked
+    assert len(asked.rest) == 1  # of COCO's two labels, the one that VOC has not
+    for block in cli.model.net.trunk.fusion.blocks:
+        kernel = block.project.weight.detach()[:, :, 0, 0]
+        torch.testing.assert_close(kernel, torch.eye(len(kernel)), rtol=0, atol=1e-3)
 
 
 def test_the_recipe_is_the_published_one():
