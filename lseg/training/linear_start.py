@@ -17,11 +17,11 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from lseg.data.base.items import SET
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, DataError
 from lseg.models.loss import dense_losses, mean_of_all
 from lseg.models.lseg import LSeg
 from lseg.models.reassemble import TakeMap
-from lseg.models.trunk import Trunk
+from lseg.models.trunk import Trunk, pad_to_multiple
 from lseg.models.upsample import upsample
 from lseg.training.candidates import Batch
 from lseg.training.objective import AskedSet, LossConfig, sample_mask
@@ -81,6 +81,7 @@ def start_linear(
     Raises:
         ConfigError: If the backbone does not give feature maps, or batches ask each picture for
             labels of its own.
+        DataError: If they hold no labelled pixel.
     """
     if not all(isinstance(step, TakeMap) for step in net.trunk.reassemble):
         raise ConfigError(
@@ -90,6 +91,8 @@ def start_linear(
     net.eval()
     seen = tqdm(itertools.islice(batches, config.batches), "linear start", config.batches)
     pixels = Pixels.cat([_look(net, batch, loss.ignore_index) for batch in seen])
+    if not len(pixels.values):
+        raise DataError(f"linear_start: no pixel of {config.batches} training batches has a label")
     probe = Probe(pixels, net.config.trunk.features, net.config.embed_dim, config.dropout)
     probe.to(pixels.values.device)
     optimizer = torch.optim.AdamW(probe.parameters(), config.lr, weight_decay=config.weight_decay)
@@ -170,7 +173,8 @@ def _look(net: LSeg, batch: Batch, ignore_index: int) -> Pixels:
     """The labelled pixels of a batch."""
     if "candidates" in batch:
         raise ConfigError("linear_start is for sets of one list of labels: leave it out")
-    values = _values(net.trunk, net.normalize(batch["image"].to(net.device)))
+    padded, _ = pad_to_multiple(net.normalize(batch["image"].to(net.device)), net.trunk.multiple)
+    values = _values(net.trunk, padded)
     mask = batch["mask"].to(net.device)
     target = sample_mask(mask, values.shape[-2:])
     number = batch.get(SET, mask.new_zeros(len(mask))).to(net.device)

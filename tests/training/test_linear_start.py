@@ -12,7 +12,7 @@ import lseg
 from lseg.cli import main
 from lseg.config import LSegConfig
 from lseg.data.base.items import SET
-from lseg.errors import ConfigError
+from lseg.errors import ConfigError, DataError
 from lseg.models.lseg import LSeg
 from lseg.training.linear_start import LinearStart, Pixels, Probe, start_linear
 from lseg.training.objective import AskedSet, LossConfig, batch_loss
@@ -109,6 +109,21 @@ def test_pictures_with_labels_of_their_own_are_refused(net, sets, batches):
     batch = {**batches[0], "candidates": torch.zeros(4, 2).long()}
     with pytest.raises(ConfigError, match="one list of labels"):
         start_linear(net, sets, iter([batch]), LOSS, QUICK)
+
+
+def test_pictures_without_a_label_are_refused(net, sets, batches):
+    blank = [{**batch, "mask": torch.full_like(batch["mask"], 255)} for batch in batches]
+    with pytest.raises(DataError, match="no pixel of 4 training batches has a label"):
+        start_linear(net, sets, iter(blank), LOSS, QUICK)
+
+
+def test_crops_need_not_be_multiples_of_the_grid(net, sets, batches):
+    odd = [
+        {**batch, "image": batch["image"][..., :50, :60], "mask": batch["mask"][..., :50, :60]}
+        for batch in batches
+    ]
+    start_linear(net, sets, iter(odd), LOSS, QUICK)
+    assert batch_loss(net, sets, odd[0], LOSS) < 1
 
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"dropout": 1.0}, {"lr": 0.0}])
