@@ -44,6 +44,9 @@ class TrunkConfig:
             to (Depth Anything). `double`: every map is doubled, and the level is stretched to that
             (DPT with a backbone of its own in transformers).
         readout_activation: What follows the readout's projection: GELU, or its tanh approximation.
+        context: Whether the coarsest level's mean over the picture, projected, is added to each of
+            its pixels (ParseNet, arXiv:1506.04579): what a readout token is to a transformer. For
+            image encoders that give feature maps.
     """
 
     backbone: str = "vit_large_patch16_384"
@@ -58,6 +61,7 @@ class TrunkConfig:
     positions: Positions = "bilinear"
     odd_grids: OddGrids = "pad"
     readout_activation: ReadoutActivation = "gelu"
+    context: bool = False
 
     def __post_init__(self) -> None:
         """Refuses options that would load weights."""

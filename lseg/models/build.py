@@ -18,7 +18,7 @@ from lseg.models.backbones import HybridBackbone, PyramidBackbone, ViTBackbone
 from lseg.models.beit import BeitBackbone
 from lseg.models.fusion import Fusion
 from lseg.models.levels import Backbone, level_scales
-from lseg.models.reassemble import READOUTS, Reassemble, ReassembleStep, TakeMap
+from lseg.models.reassemble import READOUTS, Reassemble, ReassembleStep, TakeMap, TakeMapInContext
 from lseg.models.regularization import ACTIVATIONS, SpatialBlock
 from lseg.models.rotary import EvaBackbone
 from lseg.models.timm_names import create_timm_model, timm_name
@@ -84,6 +84,11 @@ def build_trunk(config: TrunkConfig, backbone: Backbone | None = None) -> Trunk:
     reassemble: list[ReassembleStep] = []
     widths: list[int] = []
     scales = level_scales(backbone.levels)
+    if config.context and backbone.levels[-1].tokens:
+        raise ConfigError(
+            f"context is for image encoders that give feature maps; {config.backbone} gives "
+            "tokens: leave it out"
+        )
     for level, width, scale in zip(backbone.levels, config.level_widths, scales, strict=True):
         if level.tokens:
             reassemble.append(
@@ -93,6 +98,8 @@ def build_trunk(config: TrunkConfig, backbone: Backbone | None = None) -> Trunk:
         else:
             reassemble.append(TakeMap())
             widths.append(level.width)
+    if config.context:
+        reassemble[-1] = TakeMapInContext(widths[-1], config.features)
     doubles = config.odd_grids == "double"
     fusion = Fusion(widths, config.features, config.batch_norm, config.unit_bias, doubles)
     return Trunk(backbone, reassemble, fusion, config.odd_grids)

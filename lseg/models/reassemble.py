@@ -1,5 +1,6 @@
 """From transformer tokens back to image-like feature maps (DPT, section 3.1)."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -108,6 +109,32 @@ class TakeMap(ReassembleStep):
     def forward(self, level: Level) -> Tensor:
         """(B, D, h, w), returned as it is."""
         return level.map
+
+
+class TakeMapInContext(TakeMap):
+    """Tells each pixel of a convolutional level what the whole picture is like.
+
+    The mean over the picture, projected to F channels, is added behind the 3x3 convolution
+    (ParseNet, arXiv:1506.04579).
+
+    Args:
+        width: Channels D of the level.
+        features: F.
+    """
+
+    def __init__(self, width: int, features: int) -> None:
+        super().__init__()
+        self.context = nn.Linear(width, features, bias=False)
+
+    def narrowed(self, level: Level, conv: nn.Conv2d) -> Tensor:
+        """See `ReassembleStep`."""
+        said = self.context(picture_mean(level.map))
+        return super().narrowed(level, conv) + said[:, :, None, None]
+
+
+def picture_mean(maps: Tensor) -> Tensor:
+    """(B, D, h, w) to the means over the picture, (B, D) float32."""
+    return maps.mean((2, 3), dtype=torch.float32)
 
 
 def _resample(width: int, scale: float) -> nn.Module:

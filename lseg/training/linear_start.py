@@ -20,7 +20,7 @@ from lseg.data.base.items import SET
 from lseg.errors import ConfigError, DataError
 from lseg.models.loss import dense_losses, mean_of_all
 from lseg.models.lseg import LSeg
-from lseg.models.reassemble import TakeMap
+from lseg.models.reassemble import TakeMap, TakeMapInContext, picture_mean
 from lseg.models.trunk import Trunk, pad_to_multiple
 from lseg.models.upsample import upsample
 from lseg.training.candidates import Batch
@@ -111,7 +111,8 @@ class Pixels(NamedTuple):
     """Pixels of the grid of the second coarsest level.
 
     Attributes:
-        values: (P, D) float16 of all levels and of the coarsest one's mean around.
+        values: (P, D) float16 of all levels, of the coarsest one's mean around, and of its mean
+            over the picture where the decoder has that.
         target: (P) rows of the labels of their set.
         number: (P) of their set.
     """
@@ -157,12 +158,16 @@ class Probe(nn.Module):
         bias = self.narrow.bias - weight @ self.mean
         fusion = net.trunk.fusion
         levels = [conv.in_channels for conv in fusion.level_convs]
-        *parts, around = weight.split([*levels, levels[-1]], dim=1)
-        for conv, part in zip(fusion.level_convs, parts, strict=True):
+        weight, beside = weight.split([sum(levels), weight.shape[1] - sum(levels)], dim=1)
+        around, *whole = beside.split(levels[-1], dim=1)
+        for conv, part in zip(fusion.level_convs, weight.split(levels, dim=1), strict=True):
             assert isinstance(conv, nn.Conv2d)
             conv.weight.zero_()
             conv.weight[:, :, 1, 1] = part
         conv.weight += around[:, :, None, None] / 9
+        coarsest = net.trunk.reassemble[-1]
+        if isinstance(coarsest, TakeMapInContext):
+            coarsest.context.weight.copy_(whole[0])
         fusion.become_sum(bias)
         net.project.weight.copy_(self.project.weight[:, :, None, None])
         net.project.bias.copy_(self.project.bias)  # type: ignore[union-attr]
@@ -187,13 +192,16 @@ def _values(trunk: Trunk, pixels: Tensor) -> Tensor:
     """What the levels of normalised pixels have at the grid of the second coarsest, (B, D, h, w).
 
     Brought there as the decoder would, finer ones by their mean; then the mean of the 3 x 3 pixels
-    around of the coarsest, which counts pixels beyond the edge as 0, as its 3 x 3 kernel does.
+    around of the coarsest, which counts pixels beyond the edge as 0, as its 3 x 3 kernel does, and
+    its mean over the picture where the decoder has that.
     """
     *finer, coarsest = [level.map for level in trunk.backbone(pixels)]
     size = finer[-1].shape[-2:]
-    around = F.avg_pool2d(coarsest, 3, stride=1, padding=1)
-    coarse = upsample(torch.cat([coarsest, around], dim=1), size)
-    return torch.cat([*(F.adaptive_avg_pool2d(x, size) for x in finer), coarse], dim=1)
+    coarse = [coarsest, F.avg_pool2d(coarsest, 3, stride=1, padding=1)]
+    if isinstance(trunk.reassemble[-1], TakeMapInContext):
+        coarse.append(picture_mean(coarsest)[:, :, None, None].expand_as(coarsest))
+    upsampled = upsample(torch.cat(coarse, dim=1), size)
+    return torch.cat([*(F.adaptive_avg_pool2d(x, size) for x in finer), upsampled], dim=1)
 
 
 def _loss(

@@ -35,6 +35,8 @@ def test_onnx_gives_the_networks_logits(tiny_vit_config, tiny_conv_config, folde
     import onnxruntime
 
     config = tiny_vit_config if kind == "vit" else tiny_conv_config
+    trunk = dataclasses.replace(config.trunk, context=kind == "conv")
+    config = dataclasses.replace(config, trunk=trunk)
     model = network(dataclasses.replace(config, block=block, block_depth=2, labels=("sky",)))
     path = folder / f"{kind}.onnx"
     assert export(model, path) < 1e-4

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import timm
 import torch
@@ -106,6 +108,14 @@ def test_without_a_class_token_the_readout_must_be_ignored():
     for readout in ("add", "project"):
         with pytest.raises(ConfigError, match="has no class token"):
             build_trunk(trunk_config(name, readout))
+
+
+def test_a_transformer_has_its_readout_in_place_of_context():
+    config = dataclasses.replace(
+        trunk_config("vit_base_patch16_siglip_224", "ignore"), context=True
+    )
+    with pytest.raises(ConfigError, match="siglip_224 gives tokens: leave it out"):
+        build_trunk(config)
 
 
 def test_hybrid_takes_two_stem_stages_and_two_blocks():

@@ -4,7 +4,7 @@ from torch.nn import functional as F
 
 from lseg.models.fusion import Fusion, FusionBlock, ResidualConvUnit
 from lseg.models.levels import Level
-from lseg.models.reassemble import Reassemble, TakeMap
+from lseg.models.reassemble import Reassemble, TakeMap, TakeMapInContext
 from lseg.models.trunk import pad_to_multiple
 from lseg.models.upsample import double_size, upsample
 
@@ -71,6 +71,16 @@ def test_scale_gives_the_size_and_the_resampling_of_dpt(scale, size):
 
 def test_convolutional_level_is_taken_as_it_is(level):
     assert TakeMap()(level) is level.map
+
+
+def test_context_adds_the_projected_mean_over_the_picture_to_every_pixel(level):
+    step, conv = TakeMapInContext(8, 6), torch.nn.Conv2d(8, 6, 3, padding=1, bias=False)
+    found = step.narrowed(level, conv)
+    for b in range(2):
+        pixels = [level.map[b, :, y, x] for y in range(3) for x in range(5)]
+        said = step.context.weight @ (sum(pixels) / 15)
+        alone = F.conv2d(level.map[b, None], conv.weight, padding=1)[0]
+        torch.testing.assert_close(found[b], alone + said[:, None, None])
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])

@@ -47,12 +47,13 @@ def sets():
     return [AskedSet(text[:3]), AskedSet(text[:2], torch.ones(3), rest=text[2:])]
 
 
+@pytest.mark.parametrize("context", [True, False])
 @pytest.mark.parametrize("batch_norm", [True, False])
-def test_the_decoder_computes_what_the_probe_computes(batch_norm):
+def test_the_decoder_computes_what_the_probe_computes(batch_norm, context):
     torch.manual_seed(0)
-    trunk = dataclasses.replace(CONV, batch_norm=batch_norm)
+    trunk = dataclasses.replace(CONV, batch_norm=batch_norm, context=context)
     net = LSeg(LSegConfig(trunk, embed_dim=WIDTH)).eval()
-    width = sum(CONV.level_widths) + CONV.level_widths[-1]
+    width = sum(CONV.level_widths) + (2 if context else 1) * CONV.level_widths[-1]
     values = torch.randn(50, width)
     pixels = Pixels((2 * values + 1).half(), torch.zeros(50).long(), torch.zeros(50).long())
     probe = Probe(pixels, CONV.features, WIDTH, dropout=0.5).eval()
@@ -61,8 +62,10 @@ def test_the_decoder_computes_what_the_probe_computes(batch_norm):
     with torch.no_grad():
         maps = [level.map for level in net.trunk.backbone(picture)]
         maps.append(F.avg_pool2d(maps[-1], 3, 1, 1))
+        if context:
+            maps.append(maps[3].mean((2, 3), keepdim=True).expand_as(maps[3]))
         for _ in range(3):  # to the finest level's size, by doublings
-            coarsest = maps[-2].shape[-2:]
+            coarsest = maps[3].shape[-2:]
             maps = [
                 F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
                 if x.shape[-2:] == coarsest else x for x in maps
