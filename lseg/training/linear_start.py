@@ -9,7 +9,7 @@ out, each level goes through one kernel, and all are added. So it starts there.
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -157,14 +157,14 @@ class Probe(nn.Module):
         weight = self.narrow.weight / self.deviation
         bias = self.narrow.bias - weight @ self.mean
         fusion = net.trunk.fusion
-        levels = [conv.in_channels for conv in fusion.level_convs]
+        convs = cast("list[nn.Conv2d]", list(fusion.level_convs))
+        levels = [conv.in_channels for conv in convs]
         weight, beside = weight.split([sum(levels), weight.shape[1] - sum(levels)], dim=1)
         around, *whole = beside.split(levels[-1], dim=1)
-        for conv, part in zip(fusion.level_convs, weight.split(levels, dim=1), strict=True):
-            assert isinstance(conv, nn.Conv2d)
+        for conv, part in zip(convs, weight.split(levels, dim=1), strict=True):
             conv.weight.zero_()
             conv.weight[:, :, 1, 1] = part
-        conv.weight += around[:, :, None, None] / 9
+        convs[-1].weight += around[:, :, None, None] / 9
         coarsest = net.trunk.reassemble[-1]
         if isinstance(coarsest, TakeMapInContext):
             coarsest.context.weight.copy_(whole[0])
