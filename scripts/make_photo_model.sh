@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the embedded model `photo` anew, about twenty minutes on two cores, from the folder that LSEG_DATA
+# Makes the embedded model `photo` anew, about half an hour on two cores, from the folder that LSEG_DATA
 # names (coco_panoptic200, voc_aug21, camvid11, clip_text, efficientnet_lite2_imagenet). Arguments are
 # those of `lseg fit`.
 #
