@@ -218,7 +218,6 @@ def _dpt_options(model: DPTDepth | DPTSegmentation, trunk: TrunkConfig) -> dict[
 
 def _fusion_options(trunk: TrunkConfig) -> dict[str, Any]:
     require(trunk.readout_activation == "gelu", "a readout_activation but gelu")
-    require(not trunk.context, "context")
     return {
         "readout_type": trunk.readout,
         "use_batch_norm_in_fusion_residual": trunk.batch_norm,

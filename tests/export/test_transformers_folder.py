@@ -1,5 +1,7 @@
 """Networks that were trained or converted here, opened by transformers as its own."""
 
+import dataclasses
+
 import pytest
 import torch
 import transformers
@@ -127,6 +129,14 @@ def test_depth_in_a_pipeline(tmp_path):
 def test_what_transformers_does_not_have_is_refused(tmp_path, model, named):
     with pytest.raises(LSegError, match=named):
         export_folder(model(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_context_is_refused(tmp_path):
+    config = load_model(save_peer(dpt_swinv2(), tmp_path / "theirs")).config
+    trunk = dataclasses.replace(config.trunk, context=True)
+    with pytest.raises(LSegError, match="context.weight. .no place for it"):
+        export_folder(DPTDepth(dataclasses.replace(config, trunk=trunk)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
