@@ -1,7 +1,5 @@
 """Few-shot questions: background and class, asked by text and by what support pictures show."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +12,7 @@ from lseg.models.lseg import LSeg
 from lseg.models.trunk import pad_to_multiple
 from lseg.text.question import Question
 
-DEFAULT_WEIGHT = 0.7
+DEFAULT_WEIGHT = 0.5
 
 NAMES = ("background", "class")
 
@@ -29,8 +27,9 @@ def support_question(
         text: (2, C) unit vectors of the background label and the class.
         pictures: (S, 3, s, s) uint8.
         masks: (S, s, s): 1 is the class, 0 the background, other values are left out.
-        weight: Of the supports against text, whose logits count 1 - weight; above 0. With 1 the
-            supports are all that is asked.
+        weight: Of the supports against text, above 0: in the fit of the supports, text is taken to
+            be (1 - weight) / weight times as sure as in a memory's. With 1 the supports are all
+            that is asked.
     """
     pixels = model.normalize(pictures.to(model.device, non_blocking=True))
     padded, size = pad_to_multiple(pixels, model.trunk.multiple)
@@ -43,12 +42,10 @@ def support_question(
             if (mask == place).any():
                 example = cells.example(name, f"support {number}", image, Mask(_marks(mask, place)))
                 shown.setdefault(place, []).append(example)
-    share = 1 - weight
-    question = Question.of_vectors(text if share else torch.zeros_like(text), NAMES)
-    question = taught_by(question, shown, model.config.logit_scale * share)
-    if question.taught is None or not share:
-        return question
-    return replace(question, taught=question.taught.times(1 / share))
+    alone = weight == 1
+    question = Question.of_vectors(torch.zeros_like(text) if alone else text, NAMES)
+    scale = 0.0 if alone else model.config.logit_scale
+    return taught_by(question, shown, scale, trust=(1 - weight) / weight)
 
 
 def _marks(mask: np.ndarray, place: int) -> np.ndarray:

@@ -32,7 +32,7 @@ class RowMaker:
     Attributes:
         question: Its classes are those with vectors.
         scale: Of text logits.
-        share: What text logits are multiplied by in the fit, above 0 and at most 1.
+        share: What text logits are multiplied by in the fit, above 0.
         stored: Fit unit embeddings alone, without the backbone's maps.
         shift: (N,) or one for all, added to them then; see `level`.
     """

@@ -7,15 +7,18 @@ import torch
 from torch import Tensor
 
 from lseg.memory.examples import Example
-from lseg.memory.fitting import Linear, fit
+from lseg.memory.fitting import Linear, fit, surprise
 from lseg.memory.margins import Judged, Shown, margins
 from lseg.memory.rows import RowMaker, level
 from lseg.text.question import Question, Taught
 
-RIDGE = 0.055
-"""See `lseg.memory.fitting.fit`; with one example in all."""
+RIDGE = 0.08
+"""See `lseg.memory.fitting.fit`; of one example that surprises text by 1."""
 
-SOFT = 25.0
+LEAST = 0.07
+"""Text is never taken to be surprised by less than this: below it, luck counts as well."""
+
+SOFT = 15.0
 """Largest scale of text logits in a fit: what a network is too sure of, examples cannot mend."""
 
 
@@ -25,6 +28,7 @@ def taught_by(
     scale: float,
     stored: bool = False,
     wordless: Sequence[int] = (),
+    trust: float = 1.0,
 ) -> Question:
     """The question with what the examples of some of its classes say.
 
@@ -35,13 +39,14 @@ def taught_by(
         scale: Of text logits.
         stored: Answers are to come from stored embeddings, without the backbone's maps.
         wordless: Classes whose vectors are not of words, but the mean of their examples.
+        trust: Above 0; how sure text is taken to be: the surer, the less is left to learn.
     """
     if len(question.pools) < 2 or not shown:
         return question
     left_out = question.without_vector
     asked = [place for place in range(len(question.names)) if place != left_out]
     by_place = {asked.index(place): examples for place, examples in shown.items()}
-    share = min(1.0, SOFT / scale) if scale else 1.0
+    share = trust * min(1.0, SOFT / scale) if scale else 1.0
     maker = RowMaker(question, scale, share, stored)
     if wordless:
         shift = level(maker.rows(by_place), list(map(asked.index, wordless)))
@@ -61,9 +66,18 @@ def taught_by(
 def _fitted(maker: RowMaker, shown: Shown) -> tuple[Linear, Tensor]:
     """A fit of some examples, and the places of their classes."""
     places = torch.tensor(list(shown))
-    return fit(maker.rows(shown), places, ridge_of(shown)), places
+    rows = maker.rows(shown)
+    return fit(rows, places, ridge_of(surprise(rows), sum(map(len, shown.values())))), places
 
 
-def ridge_of(shown: Shown) -> float:
-    """The more examples there are, the less the weights are held back."""
-    return RIDGE / sum(map(len, shown.values()))
+def ridge_of(surprised: float, examples: int) -> float:
+    """How far the weights of a fit are held back.
+
+    The more examples there are and the less text says what they show, the more is learnt from them:
+    where text is nearly always right, what one picture shows beside a class is soon taken for it.
+
+    Args:
+        surprised: See `lseg.memory.fitting.surprise`.
+        examples: Their number.
+    """
+    return RIDGE / examples / max(surprised, LEAST) ** 1.5

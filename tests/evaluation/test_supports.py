@@ -3,10 +3,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lseg.evaluation.supports import _marks, support_question
-from lseg.memory.marks import LABEL, REST, UNKNOWN
+from lseg.evaluation.supports import NAMES, _marks, support_question
+from lseg.memory.marks import LABEL, REST, UNKNOWN, Mask
+from lseg.memory.sampling import Cells
+from lseg.memory.taught import taught_by
 from lseg.models.maps import all_logits
 from lseg.models.taught import picture_logits
+from lseg.text.question import Question
 
 
 @pytest.fixture
@@ -37,6 +40,28 @@ def test_a_support_shows_what_to_look_for(model, text, weight):
     other, truth = scene(1)
     found = label_map(model, other, question) == 1
     assert (found & (truth == 1)).sum() / (found | (truth == 1)).sum() > 0.5
+
+
+def test_text_is_surer_the_less_supports_weigh(model, text):
+    image, mask = scene(0)
+    asked = [support_question(model, text, image[None], mask[None], one) for one in (0.9, 0.5, 0.1)]
+    sizes = [question.taught.levels.norm().item() for question in asked]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_default_is_what_a_memory_says_of_the_same_examples(model, text):
+    image, mask = scene(0)
+    pixels = model.normalize(image[None])
+    cells = Cells(model.look(pixels), (64, 64), (64, 64))
+    marks = ((NAMES[0], _marks(mask.numpy(), 0)), (NAMES[1], _marks(mask.numpy(), 1)))
+    picture = image.permute(1, 2, 0).numpy()
+    shown = {
+        place: [cells.example(name, "support 0", picture, Mask(painted))]
+        for place, (name, painted) in enumerate(marks)
+    }
+    asked = taught_by(Question.of_vectors(text, NAMES), shown, model.config.logit_scale)
+    found = support_question(model, text, image[None], mask[None])
+    torch.testing.assert_close(found.taught.levels, asked.taught.levels)
 
 
 def test_the_order_of_supports_makes_no_difference(model, text):

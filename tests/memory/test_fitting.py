@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lseg.memory.fitting import Rows, fit
+from lseg.memory.fitting import BIAS, Rows, fit, surprise
 
 
 def penalised(rows, taught, weight, bias, ridge):
@@ -14,7 +14,7 @@ def penalised(rows, taught, weight, bias, ridge):
     believed = (rows.offsets.softmax(1) * chances.log()).sum(1)
     known = (chances * rows.allowed).sum(1).log()
     likelihood = (share * torch.where(rows.known, known, believed)).sum()
-    return likelihood - ridge / 2 * (weight.square().sum() + bias.square().sum())
+    return likelihood - ridge / 2 * (weight.square().sum() + BIAS * bias.square().sum())
 
 
 @pytest.fixture
@@ -71,3 +71,22 @@ def test_the_scale_of_the_weights_does_not_matter(rows):
         fit(rows._replace(weights=k * rows.weights), torch.arange(3), 0.01) for k in (1, 3)
     )
     torch.testing.assert_close(once.weight, thrice.weight)
+
+
+def test_surprise_is_the_cross_entropy_of_text_where_a_class_is_known(rows):
+    offsets = rows.offsets + 2 * rows.allowed
+    some = rows._replace(offsets=offsets, weights=(torch.arange(60) < 40).double())
+    wanted = torch.nn.functional.cross_entropy(offsets[:40], torch.arange(40) % 3)
+    assert surprise(some) == pytest.approx(wanted.item())
+
+
+def test_surprise_counts_what_is_known_not_to_be_and_nothing_that_is_not_known(rows):
+    some = rows._replace(weights=(torch.arange(60) >= 40).double())
+    told = rows.offsets[40:50].softmax(1)[:, 1:].sum(1)  # which two classes they may be of
+    assert surprise(some) == pytest.approx(-told.log().mean().item())
+
+
+def test_no_text_surprises_more_than_one_that_says_nothing(rows):
+    classes = rows._replace(weights=(torch.arange(60) < 40).double())
+    wrong, nothing = (classes._replace(offsets=k * rows.allowed.double()) for k in (-100, 0))
+    assert surprise(wrong) == pytest.approx(surprise(nothing))

@@ -1,11 +1,13 @@
 """What examples add to a question, by the scale of its text logits and by their number."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from lseg.memory.examples import Example, Vectors
-from lseg.memory.taught import SOFT, ridge_of, taught_by
+from lseg.memory.taught import LEAST, RIDGE, SOFT, ridge_of, taught_by
 from lseg.text.question import Question
 
 WIDTH, SEEN = 16, 6
@@ -40,7 +42,27 @@ def test_text_that_is_not_is_fitted_as_it_is(question):
     assert not torch.allclose(found.embedding, soft.embedding / 2, atol=1e-2)
 
 
-def test_the_penalty_falls_with_examples_whatever_their_classes():
-    one, other = example("sky"), example("tree")
-    assert ridge_of({0: [one], 2: [other]}) == ridge_of({0: [one, other]})
-    assert ridge_of({0: [one, other]}) == pytest.approx(ridge_of({0: [one]}) / 2)
+def test_the_penalty_falls_with_examples_and_with_what_text_does_not_say():
+    assert ridge_of(1, 1) == RIDGE
+    assert ridge_of(0.25, 10) == pytest.approx(0.8 * RIDGE)
+    assert ridge_of(0, 1) == ridge_of(LEAST, 1)
+
+
+def test_where_text_says_what_examples_show_less_is_learnt_of_what_else_is_in_them(question):
+    """Sky of the same look, where text finds it and where it takes it for road."""
+    looks = torch.randn(8, SEEN).half()
+    sizes = []
+    for place in (0, 1):
+        told = question.vectors[place].expand(8, -1).half()
+        seen = example("sky")
+        shown = {0: [replace(seen, shown=Vectors(told, looks), rest=vectors(0))]}
+        scores = taught_by(question, shown, SOFT).taught
+        sizes.append(scores.levels.norm())
+    assert sizes[1] > 10 * sizes[0]
+
+
+def test_the_surer_text_is_taken_to_be_the_less_is_learnt(question):
+    shown = {0: [example("sky")], 2: [example("tree")]}
+    found = [taught_by(question, shown, SOFT, trust=trust).taught for trust in (0.5, 1, 20)]
+    sizes = [taught.times(1 / SOFT).levels.norm() for taught in found]
+    assert sizes[0] > sizes[1] > sizes[2]
