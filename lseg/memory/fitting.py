@@ -28,7 +28,6 @@ STEPS = 12
 """On their way to the maximum: the first ones learn what most examples have in common, the last
 what single ones have. With 30, photographs are answered no better."""
 
-
 BIAS = 0.1
 """Penalty on squared biases beside that on weights: how often a class is to be named is learnt
 from fewer examples than what it looks like, and where text is mostly wrong it is most of what is
@@ -68,8 +67,7 @@ def surprise(rows: Rows) -> float:
     says nothing.
     """
     weights = rows.weights * rows.known
-    closed = torch.zeros_like(rows.offsets).masked_fill_(~rows.allowed, -torch.inf)
-    said = (rows.offsets.log_softmax(1) + closed).logsumexp(1)
+    said = (rows.offsets.log_softmax(1) + _closed(rows)).logsumexp(1)
     return min((-weights @ said / weights.sum()).item(), math.log(rows.offsets.shape[1]))
 
 
@@ -91,7 +89,7 @@ def fit(rows: Rows, taught: Tensor, ridge: float, steps: int = STEPS) -> Linear:
     factor = torch.linalg.cholesky(weighted.T @ design / 2 + penalty.diag())
     # Few classes as rows: with them as columns these products take four times as long on a CPU.
     found = design.new_zeros(len(taught), design.shape[1])
-    closed = torch.zeros_like(offsets).masked_fill_(~rows.allowed, -torch.inf)
+    closed = _closed(rows)
     believed = offsets.softmax(1)
     for _ in range(steps):
         logits = offsets.index_add(1, taught, (found @ design.T).T)
@@ -100,3 +98,8 @@ def fit(rows: Rows, taught: Tensor, ridge: float, steps: int = STEPS) -> Linear:
         gradient = (wanted - said)[:, taught].T @ weighted - penalty * found
         found = found + torch.cholesky_solve(gradient.T, factor).T
     return Linear(found[:, :-1], found[:, -1])
+
+
+def _closed(rows: Rows) -> Tensor:
+    """(P, N), to be added to logits: minus infinity where a vector cannot be of a class."""
+    return torch.zeros_like(rows.offsets).masked_fill_(~rows.allowed, -torch.inf)
